@@ -1,0 +1,63 @@
+//! What a run leaves in memory.
+
+use crate::market::Nanos;
+use crate::trading::{Fill, OrderEvent, OrderRecord, Trade};
+use chrono::NaiveDate;
+use serde::Serialize;
+
+/// Sums of what trading cost, dollars.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Costs {
+    pub commission: f64,
+    pub slippage: f64,
+    pub borrow: f64,
+    pub interest: f64,
+}
+
+/// How much of the result hangs on the unknown order of a bar's extremes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Ambiguity {
+    /// Trades with a fill that differs under the other order of extremes.
+    pub trades: u64,
+    /// Sum of the absolute differences in equity at the close of the ambiguous bars, dollars.
+    pub pnl: f64,
+}
+
+/// The account over time: one row per step of the market's timeline, parallel to `Market::steps`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EquityCurve {
+    pub time: Vec<Nanos>,
+    pub equity: Vec<f64>,
+    pub cash: Vec<f64>,
+    /// Gross market value of positions over equity.
+    pub exposure: Vec<f64>,
+}
+
+/// Closing equity of one session.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DailyEquity {
+    pub date: NaiveDate,
+    pub equity: f64,
+}
+
+/// Everything a run produced.
+#[derive(Debug, Clone, Default)]
+pub struct RunResult {
+    /// Names of the instruments by id: the market's symbols, then option contracts made in the run.
+    pub instruments: Vec<String>,
+    /// Names of the strategies by index.
+    pub strategies: Vec<String>,
+    /// Labels of orders that came from a file, by order id; empty otherwise.
+    pub labels: Vec<String>,
+    pub orders: Vec<OrderRecord>,
+    pub order_events: Vec<OrderEvent>,
+    pub fills: Vec<Fill>,
+    pub trades: Vec<Trade>,
+    pub equity: EquityCurve,
+    pub daily: Vec<DailyEquity>,
+    pub start_equity: f64,
+    pub costs: Costs,
+    pub ambiguity: Ambiguity,
+    /// Plain sentences for the summary and the report, in order of occurrence, without repeats.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,5 @@
+//! The program `tbot`.
+
+fn main() -> std::process::ExitCode {
+    tradebot::cli::main()
+}
