@@ -103,8 +103,11 @@ impl Run<'_> {
     /// Everything that happens at one bar end: fills, limits, decisions, and at the day's end what a night
     /// costs.
     fn step(&mut self, day: usize, step: usize) {
+        let is_last = step + 1 == self.market.days[day].end_step;
         self.venue.process(step, &mut self.core.portfolio, &self.core.instruments);
-        self.venue.end_of_step(step, &mut self.core.portfolio, &self.core.instruments);
+        if is_last || self.market.extended_hours {
+            self.venue.end_of_step(step, &mut self.core.portfolio, &self.core.instruments);
+        }
         mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
         let equity = self.core.portfolio.account.equity();
         let has_positions = !self.core.portfolio.account.open_positions().is_empty();
@@ -128,7 +131,7 @@ impl Run<'_> {
             mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
         }
         self.venue.reschedule(&self.core.instruments);
-        if step + 1 == self.market.days[day].end_step {
+        if is_last {
             self.night();
         }
         self.equity[step] = self.core.portfolio.account.equity();
@@ -137,8 +140,10 @@ impl Run<'_> {
             self.recorded_cash = cash;
             self.changes.push((step, cash));
         }
-        for text in self.venue.take_reductions() {
-            self.core.warn(text);
+        if self.venue.has_reductions() {
+            for text in self.venue.take_reductions() {
+                self.core.warn(text);
+            }
         }
     }
 

@@ -201,8 +201,11 @@ impl RiskDesk {
     /// Whether the account's equity no longer covers the maintenance margin.
     pub fn is_margin_call(&self, portfolio: &Portfolio) -> bool {
         let rules = &self.limits.account;
+        let account = &portfolio.account;
+        // Long positions without borrowed cash are always covered.
         rules.kind == AccountKind::Margin
-            && portfolio.account.equity() < rules.maintenance_margin * portfolio.account.gross()
+            && (account.cash < 0.0 || account.open_positions().iter().any(|&s| account.position(s) < 0.0))
+            && account.equity() < rules.maintenance_margin * portfolio.account.gross()
     }
 }
 

@@ -6,7 +6,7 @@ use super::matching::{
 };
 use super::path::{Path, nearer_is_low};
 use super::random::symbol_key;
-use super::{FillRule, SimRules};
+use super::{FillRule, SimRules, Slippage};
 use crate::market::{Bar, Market, Nanos, SymbolId};
 use crate::risk::{Approved, Venue};
 use crate::trading::{
@@ -47,6 +47,8 @@ pub struct SimVenue<'m> {
     rules: SimRules,
     match_rules: MatchRules,
     cash_account: bool,
+    /// Do without [`SimVenue::try_lone_market_order`]: for the test that it changes nothing.
+    pub(crate) general_path_only: bool,
     books: Vec<Book>,
     /// Instruments with orders or cancels, ascending.
     active: Vec<SymbolId>,
@@ -86,6 +88,7 @@ impl<'m> SimVenue<'m> {
             rules,
             match_rules,
             cash_account,
+            general_path_only: false,
             books: Vec::new(),
             active: Vec::new(),
             day: 0,
@@ -113,6 +116,11 @@ impl<'m> SimVenue<'m> {
     /// Sentences about orders that the venue had to reduce for want of cash.
     pub fn take_reductions(&mut self) -> Vec<String> {
         std::mem::take(&mut self.reductions)
+    }
+
+    /// Whether there are sentences to take.
+    pub fn has_reductions(&self) -> bool {
+        !self.reductions.is_empty()
     }
 
     /// Whether a market order decided now fills now.
@@ -193,6 +201,9 @@ impl<'m> SimVenue<'m> {
         let series = &self.market.series[driver.index()];
         let (start, end) = (series.start[i], self.market.steps[step]);
         let bar = instruments.bar(symbol, i, start, end);
+        if self.try_lone_market_order(symbol, &bar, i, start, end) {
+            return;
+        }
         let conditions = self.conditions(symbol, &bar, i, start, end, true);
         let book = &self.books[symbol.index()];
         let flights = book.in_flight.partition_point(|f| f.arrival < end);
@@ -215,28 +226,84 @@ impl<'m> SimVenue<'m> {
             equity[k] = value_at_close(&variant.out, &variant.orders, bar.close);
         }
         let differs = fills_differ(&self.trial[0].out, &self.trial[1].out);
-        let mut chosen = 0;
-        if differs {
-            let gain = equity[1] - equity[0];
-            let take_other = match self.rules.fill {
-                FillRule::Pessimistic => gain < -1e-6,
-                FillRule::Optimistic => gain > 1e-6,
-                _ => false,
-            };
-            chosen = usize::from(take_other);
-        }
+        let chosen = self.choose(differs, equity);
         self.outcomes.extend(self.trial[chosen].out.iter().map(|o| (symbol, i as u32, *o)));
         let used = self.trial[chosen].used;
         let book = &mut self.books[symbol.index()];
-        book.pending.clear();
+        book_after_trial(book, i, differs, equity);
         book.pending.extend_from_slice(&self.trial[chosen].orders);
         book.pending_used = used;
-        book.pending_bar = i;
-        book.difference = if differs { (equity[1] - equity[0]).abs() } else { 0.0 };
-        book.ambiguous.clear();
         if differs {
             mark_different(&self.trial[0].out, &self.trial[1].out, &mut book.ambiguous);
         }
+    }
+
+    /// The commonest case by far, without the machinery: one plain market order, nothing else in the book and
+    /// no volume cap. Gives the same outcomes as [`match_bar`], which a test proves.
+    fn try_lone_market_order(&mut self, symbol: SymbolId, bar: &Bar, i: usize, start: Nanos, end: Nanos) -> bool {
+        let book = &self.books[symbol.index()];
+        let [order] = book.live.as_slice() else { return false };
+        let plain = order.kind == OrderKind::Market
+            && matches!(order.stage, Stage::Traveling | Stage::Market)
+            && matches!(order.tif, TimeInForce::Day | TimeInForce::Gtc)
+            && book.in_flight.is_empty()
+            && self.rules.participation == 0.0
+            && !self.cash_account
+            && !matches!(self.rules.slippage, Slippage::RuleBased(_))
+            && !self.general_path_only;
+        if !plain || (order.waits_for_open && order.arrival > start) || order.arrival >= end {
+            return false;
+        }
+        let order = *order;
+        let low_first = nearer_is_low(bar);
+        let path = Path::new(bar, start, end, low_first);
+        let position = if order.stage == Stage::Traveling { path.position(order.arrival) } else { 0.0 };
+        let time = path.time(position);
+        let other = Path::new(bar, start, end, !low_first);
+        let raw = [path.price(position), other.price(position)];
+        let qty = order.remaining();
+        let sign = order.side.sign();
+        let date = self.market.days[self.day].date;
+        let mut price = [0.0; 2];
+        let mut fee = [0.0; 2];
+        let mut equity = [0.0; 2];
+        for k in 0..2 {
+            price[k] = self.rules.slippage.price(raw[k], sign, order.slip_pct, qty, None, bar.volume);
+            let notional = order.notional + qty * price[k];
+            fee[k] = self.rules.commission.fee(order.side, order.filled + qty, notional, date) - order.fee;
+            equity[k] = 0.0 + (sign * qty * (bar.close - price[k]) - fee[k]);
+        }
+        let differs = raw[0] != raw[1];
+        let chosen = self.choose(differs, equity);
+        if order.stage == Stage::Traveling {
+            let what = Happening::Working;
+            self.outcomes.push((symbol, i as u32, Outcome { time: order.arrival, id: order.id, what }));
+        }
+        let what = Happening::Fill {
+            qty,
+            raw: raw[chosen],
+            price: price[chosen],
+            commission: fee[chosen],
+            complete: true,
+        };
+        self.outcomes.push((symbol, i as u32, Outcome { time, id: order.id, what }));
+        let book = &mut self.books[symbol.index()];
+        book_after_trial(book, i, differs, equity);
+        if differs {
+            book.ambiguous.push(order.id);
+        }
+        true
+    }
+
+    /// Which order of extremes the fill rule takes: 0, the one of the rule `path`, or 1, the other.
+    fn choose(&self, differs: bool, equity: [f64; 2]) -> usize {
+        let gain = equity[1] - equity[0];
+        let take_other = match self.rules.fill {
+            FillRule::Pessimistic => gain < -1e-6,
+            FillRule::Optimistic => gain > 1e-6,
+            _ => false,
+        };
+        usize::from(differs && take_other)
     }
 
     fn conditions(
@@ -377,10 +444,17 @@ impl<'m> SimVenue<'m> {
         let mut next = range.end;
         let (mut low_trigger, mut high_trigger) = (f64::NEG_INFINITY, f64::INFINITY);
         let is_put = instruments.put(symbol).is_some();
+        let starts = &market.series[driver.index()].start[..range.end];
+        let ends_after = |i: usize, t: Nanos| {
+            let end = starts[i] + market.bar_length;
+            (if starts[i] < day.close { end.min(day.close) } else { end }) > t
+        };
+        // Nearly always the next bar, so it is looked at first.
         let first_end_after = |t: Nanos| {
-            from + market.series[driver.index()].start[from..range.end].partition_point(|&s| {
-                if s < day.close { (s + market.bar_length).min(day.close) <= t } else { s + market.bar_length <= t }
-            })
+            if from >= range.end || ends_after(from, t) {
+                return from;
+            }
+            (from + 1..range.end).find(|&i| ends_after(i, t)).unwrap_or(range.end)
         };
         for order in &book.live {
             match (order.stage, order.kind) {
@@ -789,6 +863,15 @@ impl Venue for SimVenue<'_> {
         self.books[symbol.index()].in_flight.push(InFlight { arrival, id, change });
         self.activate(symbol);
     }
+}
+
+/// What a book remembers of a trial until it is adopted.
+fn book_after_trial(book: &mut Book, bar: usize, differs: bool, equity: [f64; 2]) {
+    book.pending.clear();
+    book.pending_used = 0.0;
+    book.pending_bar = bar;
+    book.difference = if differs { (equity[1] - equity[0]).abs() } else { 0.0 };
+    book.ambiguous.clear();
 }
 
 /// Groups made of the children of one parent are told from labelled groups by this bit.
