@@ -24,7 +24,7 @@ pub struct Spec {
     pub meaning: &'static str,
 }
 
-/// A section of the table.
+/// A section of the table, named by [`Group::title`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     General,

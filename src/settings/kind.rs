@@ -120,7 +120,7 @@ impl Kind {
         match *self {
             Kind::Flag => "true or false".to_string(),
             Kind::Integer { min, max, unit } => format!("a whole number of {unit} from {min} to {max}"),
-            Kind::Number { range, unit } if unit.is_empty() => format!("a number {range}"),
+            Kind::Number { range, unit: "" } => format!("a number {range}"),
             Kind::Number { range, unit } => format!("a number {range} ({unit})"),
             Kind::Fraction(range) => format!("a fraction {range} (0.02 means 2 %)"),
             Kind::Percent { range, .. } => format!("a percentage {range} (2 means 2 %)"),

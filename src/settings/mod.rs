@@ -1,6 +1,6 @@
 //! The one table of every setting of `.env_bot`, and everything derived from it.
 //!
-//! [`table`] names each setting with its type, unit, range, default and meaning. The parser, the checks, the
+//! The table names each setting with its type, unit, range, default and meaning. The parser, the checks, the
 //! canonical text that enters fingerprints, the sample file, the reference page, the command `tbot settings`
 //! and the web form all read that table and nothing else: a new setting is a new row.
 //!

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// By [`Key::index`].
+    /// By row of the table.
     values: Vec<Value>,
 }
 
@@ -438,7 +438,7 @@ mod tests {
         fn any_text(kind: Kind, seed: u64) -> String {
             let share = (seed % 1_000_003) as f64 / 1_000_003.0;
             match kind {
-                Kind::Flag => (seed % 2 == 0).to_string(),
+                Kind::Flag => seed.is_multiple_of(2).to_string(),
                 Kind::Integer { min, max, .. } => (min + (share * (max - min) as f64) as i64).to_string(),
                 Kind::Number { range, .. } | Kind::Fraction(range) | Kind::Percent { range, .. } => {
                     (range.max - share * (range.max - range.min)).to_string()

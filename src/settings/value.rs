@@ -44,17 +44,25 @@ impl Percent {
 /// The checked value of one setting. `Display` is its canonical text, which parses to the same value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// True or false.
     Flag(bool),
+    /// A whole number in the unit of the setting.
     Integer(i64),
+    /// A number in the unit of the setting.
     Number(f64),
+    /// A share of one.
     Fraction(Fraction),
+    /// A percentage.
     Percent(Percent),
     /// One of a fixed set of words, in the spelling of the table; empty when the setting allows none.
     Choice(&'static str),
     /// Words of a fixed set in the order given, each once.
     Choices(Vec<&'static str>),
+    /// Shares of one in the order given.
     Fractions(Vec<f64>),
+    /// A time of day in UTC.
     Time(NaiveTime),
+    /// A duration, in whole milliseconds.
     Duration(Duration),
     /// A version, tag or path.
     Text(String),

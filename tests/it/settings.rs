@@ -99,9 +99,9 @@ fn the_command_lists_every_setting() {
         assert_eq!(row["name"], key.name());
         assert!(text.contains(&format!("  {}={}\n", key.name(), key.spec().default)), "{}", key.name());
     }
-    let weights = rows.iter().find(|row| row["name"] == "TOTAL_ALLOCATION").unwrap();
+    let allocation = rows.iter().find(|row| row["name"] == "TOTAL_ALLOCATION").unwrap();
     assert_eq!(
-        weights.to_string(),
+        allocation.to_string(),
         r#"{"name":"TOTAL_ALLOCATION","type":"fraction","unit":"1 = 100 %","range":{"min":0.0,"max":1.0,"min_excluded":true},"choices":null,"default":"0.02","group":"Trade execution and risk","meaning":"Share of the account's equity that one strategy may invest in one session.","aliases":[]}"#
     );
 }
