@@ -6,6 +6,7 @@
 mod calendar;
 mod error;
 mod output;
+mod settings;
 
 pub use error::CliError;
 
@@ -24,6 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Calendar(calendar::Args),
+    Settings(settings::Args),
 }
 
 /// Runs the command line of this process.
@@ -51,5 +53,6 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Calendar(args) => calendar::run(&args),
+        Command::Settings(args) => settings::run(&args),
     }
 }
