@@ -4,6 +4,7 @@
 //! 130 interrupted.
 
 mod calendar;
+pub mod data;
 mod error;
 mod output;
 
@@ -24,6 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Calendar(calendar::Args),
+    Data(data::Args),
 }
 
 /// Runs the command line of this process.
@@ -51,5 +53,6 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Calendar(args) => calendar::run(&args),
+        Command::Data(args) => data::run(&args),
     }
 }
