@@ -4,6 +4,7 @@
 //! 130 interrupted.
 
 mod calendar;
+pub mod data;
 mod error;
 mod output;
 mod settings;
@@ -26,6 +27,7 @@ pub struct Cli {
 enum Command {
     Calendar(calendar::Args),
     Settings(settings::Args),
+    Data(data::Args),
 }
 
 /// Runs the command line of this process.
@@ -54,5 +56,6 @@ fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Calendar(args) => calendar::run(&args),
         Command::Settings(args) => settings::run(&args),
+        Command::Data(args) => data::run(&args),
     }
 }

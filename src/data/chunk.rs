@@ -1,0 +1,268 @@
+//! Rows of one symbol as they come out of a file, and how they become whole series.
+
+use super::clock::Clock;
+use super::error::{Place, RowUnit};
+use super::options::Source;
+use super::{DataError, layout};
+use crate::market::Nanos;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The bytes of one input file.
+#[derive(Debug, Clone)]
+pub(super) enum Blob {
+    Path(PathBuf),
+    /// A file of an embedded set.
+    Embedded { set: &'static str, file: &'static str, bytes: &'static [u8] },
+}
+
+impl Blob {
+    /// How messages call the file.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Blob::Path(path) => path.display().to_string(),
+            Blob::Embedded { set, file, .. } => format!("{set}:{file}"),
+        }
+    }
+
+    /// File name without suffix: the symbol of a file without a symbol column.
+    pub(super) fn stem(&self) -> String {
+        let file = match self {
+            Blob::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            Blob::Embedded { file, .. } => (*file).to_string(),
+        };
+        match file.rsplit_once('.') {
+            Some((stem, _)) => stem.to_string(),
+            None => file,
+        }
+    }
+
+    /// Lower-case suffix of the file name.
+    pub(super) fn suffix(&self) -> String {
+        let name = self.name();
+        name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+    }
+}
+
+/// What a reader keeps of a file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// Only these symbols.
+    pub symbols: Option<Vec<String>>,
+    /// Nothing certainly before this time is needed (the exact cut is made later, when clocks are known).
+    pub from: Option<Nanos>,
+    /// Nothing certainly after this time is needed.
+    pub to: Option<Nanos>,
+    /// The symbol of files without a symbol column; else their stem.
+    pub sole_symbol: Option<String>,
+}
+
+impl Wanted {
+    pub(super) fn symbol(&self, name: &str) -> bool {
+        self.symbols.as_ref().is_none_or(|all| all.iter().any(|s| s == name))
+    }
+
+    /// The rows of ascending `times` that may be needed; everything when they do not ascend, so that the fault
+    /// is found and reported.
+    pub(super) fn rows(&self, times: &[Nanos]) -> std::ops::Range<usize> {
+        if (self.from.is_none() && self.to.is_none()) || !times.is_sorted() {
+            return 0..times.len();
+        }
+        let begin = self.from.map_or(0, |from| times.partition_point(|&t| t < from));
+        let end = self.to.map_or(times.len(), |to| times.partition_point(|&t| t <= to));
+        begin..end.max(begin)
+    }
+}
+
+/// Row numbers of a chunk.
+#[derive(Debug, Clone)]
+pub(super) enum RowNumbers {
+    /// Consecutive from this one.
+    From(u64),
+    /// One for each row.
+    List(Vec<u32>),
+}
+
+impl RowNumbers {
+    fn at(&self, i: usize) -> u64 {
+        match self {
+            RowNumbers::From(first) => first + i as u64,
+            RowNumbers::List(rows) => u64::from(rows[i]),
+        }
+    }
+}
+
+/// Rows of one symbol from one file or a part of it, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub symbol: Arc<str>,
+    pub file: Arc<str>,
+    pub unit: RowUnit,
+    pub rows: RowNumbers,
+    pub clock: Clock,
+    pub time: Vec<Nanos>,
+    /// open, high, low, close, volume.
+    pub trade: Option<[Vec<f64>; 5]>,
+    /// Bid open to close, ask open to close; an empty vector for an absent column.
+    pub quotes: Option<[Vec<f64>; 8]>,
+}
+
+/// Everything a reader found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub chunks: Vec<Chunk>,
+    /// Rows that were passed over because of the selection.
+    pub not_selected: u64,
+    /// Symbols that were seen and not wanted, for the message that names the nearest.
+    pub passed_over: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl Found {
+    pub(super) fn append(&mut self, mut other: Found) {
+        self.chunks.append(&mut other.chunks);
+        self.not_selected += other.not_selected;
+        for name in other.passed_over {
+            if !self.passed_over.contains(&name) {
+                self.passed_over.push(name);
+            }
+        }
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+}
+
+/// Where the rows of a series came from, so that a fault found late still names its row.
+#[derive(Debug, Default)]
+pub(super) struct Provenance {
+    /// (first index, file, unit, numbers) of each part, ascending.
+    parts: Vec<(usize, Arc<str>, RowUnit, RowNumbers)>,
+}
+
+impl Provenance {
+    /// The place of row `i`.
+    pub(super) fn place(&self, i: usize) -> Place {
+        let part = self.parts.partition_point(|p| p.0 <= i).saturating_sub(1);
+        match self.parts.get(part) {
+            Some((first, file, unit, rows)) => {
+                Place { file: file.to_string(), unit: *unit, number: rows.at(i - first) }
+            }
+            None => Place { file: String::new(), unit: RowUnit::Row, number: i as u64 + 1 },
+        }
+    }
+
+    /// The file of row `i`.
+    pub(super) fn file(&self, i: usize) -> String {
+        self.place(i).file
+    }
+}
+
+/// All rows of one symbol, before any check.
+#[derive(Debug)]
+pub(super) struct RawSeries {
+    pub symbol: String,
+    pub provenance: Provenance,
+    pub clock: Clock,
+    pub time: Vec<Nanos>,
+    pub trade: [Vec<f64>; 5],
+    pub quotes: Option<[Vec<f64>; 8]>,
+}
+
+/// Chunks joined by symbol: the parts of one file in their order, files by their first time.
+///
+/// # Errors
+/// Files of one symbol whose times are of different kinds.
+pub(super) fn join(chunks: Vec<Chunk>) -> Result<Vec<RawSeries>, DataError> {
+    use rayon::prelude::*;
+    let mut by_symbol: BTreeMap<Arc<str>, Vec<Chunk>> = BTreeMap::new();
+    for chunk in chunks {
+        by_symbol.entry(chunk.symbol.clone()).or_default().push(chunk);
+    }
+    let groups: Vec<(Arc<str>, Vec<Chunk>)> = by_symbol.into_iter().collect();
+    groups.into_par_iter().map(|(symbol, chunks)| join_one(&symbol, chunks)).collect()
+}
+
+fn join_one(symbol: &str, mut chunks: Vec<Chunk>) -> Result<RawSeries, DataError> {
+    let clock = chunks.first().map_or(Clock::Utc, |c| c.clock);
+    if let Some(other) = chunks.iter().find(|c| c.clock != clock) {
+        return Err(DataError::file(
+            &*other.file,
+            format!("the times of {symbol} are of another kind than in {} (with and without offset)", chunks[0].file),
+        ));
+    }
+    let mut first_time: BTreeMap<Arc<str>, Nanos> = BTreeMap::new();
+    for chunk in &chunks {
+        if let Some(&t) = chunk.time.first() {
+            first_time.entry(chunk.file.clone()).or_insert(t);
+        }
+    }
+    if first_time.len() > 1 {
+        // Stable: the parts of one file keep their order.
+        chunks.sort_by(|a, b| (first_time.get(&a.file), &a.file).cmp(&(first_time.get(&b.file), &b.file)));
+    }
+    let mut provenance = Provenance::default();
+    let mut at = 0;
+    for chunk in &mut chunks {
+        let rows = std::mem::replace(&mut chunk.rows, RowNumbers::From(0));
+        provenance.parts.push((at, chunk.file.clone(), chunk.unit, rows));
+        at += chunk.time.len();
+    }
+    // Column by column, so that no more than one column is held twice.
+    let time = concatenate(chunks.iter_mut().map(|c| std::mem::take(&mut c.time)).collect(), at);
+    let mut trade: [Vec<f64>; 5] = Default::default();
+    for (k, column) in trade.iter_mut().enumerate() {
+        let parts =
+            chunks.iter_mut().map(|c| c.trade.as_mut().map(|t| std::mem::take(&mut t[k])).unwrap_or_default());
+        *column = concatenate(parts.collect(), at);
+    }
+    let quotes = chunks.iter().any(|c| c.quotes.is_some()).then(|| {
+        let mut quotes: [Vec<f64>; 8] = Default::default();
+        let lengths: Vec<usize> =
+            provenance.parts.iter().map(|p| p.0).chain([at]).collect::<Vec<_>>().windows(2).map(|w| w[1] - w[0]).collect();
+        for (k, column) in quotes.iter_mut().enumerate() {
+            let parts = chunks.iter_mut().zip(&lengths).map(|(c, &n)| {
+                let part = c.quotes.as_mut().map(|q| std::mem::take(&mut q[k])).unwrap_or_default();
+                if part.len() == n { part } else { vec![f64::NAN; n] }
+            });
+            *column = concatenate(parts.collect(), at);
+        }
+        quotes
+    });
+    Ok(RawSeries { symbol: symbol.to_string(), provenance, clock, time, trade, quotes })
+}
+
+/// One vector of all parts, without a copy when there is one.
+fn concatenate<T: Copy>(mut parts: Vec<Vec<T>>, length: usize) -> Vec<T> {
+    if parts.len() == 1 {
+        return parts.swap_remove(0);
+    }
+    let mut whole = Vec::with_capacity(length);
+    for part in parts {
+        whole.extend_from_slice(&part);
+    }
+    whole
+}
+
+/// The file of an extra column, for the note about it.
+pub(super) fn extra_note(blob: &Blob, layout: &layout::Layout) -> Option<String> {
+    if layout.extra.is_empty() {
+        return None;
+    }
+    let file = match blob {
+        Blob::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        Blob::Embedded { file, .. } => (*file).to_string(),
+    };
+    Some(format!("{file}: columns not used: {}", layout.extra.join(", ")))
+}
+
+/// Used by messages about a selection that leaves nothing.
+pub(super) fn source_name(source: &Source) -> String {
+    match source {
+        Source::Path(path) => path.display().to_string(),
+        Source::Named(name) => name.clone(),
+    }
+}

@@ -1,0 +1,229 @@
+//! The whole way from options to a market.
+
+use super::adjust::ActionBook;
+use super::chunk::{Blob, Chunk, Found, Wanted, join, source_name};
+use super::context::{Symbols, read_fundamentals, read_inverse, read_options, read_vix};
+use super::options::LoadOptions;
+use super::parquet_file::{Group, ParquetFile};
+use super::series::{Prepared, join_quotes, prepare, prepare_quotes};
+use super::source::Inputs;
+use super::{DataError, csv_file, error, hash};
+use crate::market::{CorporateAction, DAY, Market, MarketParts, Nanos, SymbolId, format_date};
+use chrono::NaiveDate;
+use rayon::prelude::*;
+
+/// Loads, checks and fingerprints a data set.
+///
+/// # Errors
+/// [`DataError`]: names the file, the row and what would be right, or what of the selection cannot be met.
+pub fn load(options: &LoadOptions) -> Result<Market, DataError> {
+    let inputs = Inputs::find(options)?;
+    let wanted = wanted(options, &inputs);
+    let mut options = options.clone();
+    let mut found = match &inputs.lean {
+        Some(lean) => {
+            let (found, length) = lean.read(&options, &wanted)?;
+            options.bar = Some(length);
+            found
+        }
+        None => read_all(&inputs.bars, &wanted)?,
+    };
+    let mut notes = inputs.notes.clone();
+    notes.append(&mut found.notes);
+    let (trades, mut quotes): (Vec<Chunk>, Vec<Chunk>) = found.chunks.into_iter().partition(|c| c.trade.is_some());
+    if !inputs.quotes.is_empty() {
+        let more = read_all(&inputs.quotes, &wanted)?;
+        notes.extend(more.notes);
+        quotes.extend(more.chunks.into_iter().map(|chunk| Chunk { trade: None, ..chunk }));
+    }
+    let mut raw = join(trades)?;
+    check_selection(&options, raw.iter().map(|s| s.symbol.as_str()), &found.passed_over)?;
+    if !quotes.is_empty() {
+        let quotes = prepare_quotes(join(quotes)?, &options)?;
+        notes.extend(join_quotes(&mut raw, quotes));
+    }
+    let prepared = prepare(raw, &options)?;
+    if prepared.series.is_empty() {
+        return Err(nothing_left(&options, &prepared));
+    }
+    assemble(&options, &inputs, prepared, notes, found.not_selected)
+}
+
+/// What the readers may pass over. Exact dates are cut later, when clocks and labels are known: two days cover
+/// every time zone and a daily bar's label.
+fn wanted(options: &LoadOptions, inputs: &Inputs) -> Wanted {
+    let midnight = |date: NaiveDate| super::clock::midnight_of(date);
+    let symbols = options.symbols.as_ref().map(|all| {
+        let mut all = all.clone();
+        all.sort();
+        all.dedup();
+        all
+    });
+    let sole_symbol = match &symbols {
+        Some(all) if all.len() == 1 && inputs.bars.len() == 1 => all.first().cloned(),
+        _ => None,
+    };
+    Wanted {
+        from: options.from.and_then(midnight).map(|t| t - 2 * DAY),
+        to: options.to.and_then(midnight).map(|t| t + 3 * DAY),
+        symbols,
+        sole_symbol,
+    }
+}
+
+/// One thing to read.
+enum Job {
+    Csv(Blob),
+    Group(Group),
+}
+
+/// Reads all files, their parts in parallel; the result does not depend on the number of threads.
+fn read_all(blobs: &[Blob], wanted: &Wanted) -> Result<Found, DataError> {
+    let opened: Vec<Result<(Vec<Job>, Found), DataError>> = blobs
+        .par_iter()
+        .map(|blob| {
+            if blob.suffix() != "parquet" {
+                return Ok((vec![Job::Csv(blob.clone())], Found::default()));
+            }
+            let (file, mut found) = ParquetFile::open(blob, wanted)?;
+            let groups = file.groups(wanted, &mut found);
+            Ok((groups.into_iter().map(Job::Group).collect(), found))
+        })
+        .collect();
+    let mut found = Found::default();
+    let mut jobs = Vec::new();
+    for part in opened {
+        let (more, notes) = part?;
+        jobs.extend(more);
+        found.append(notes);
+    }
+    let read: Vec<Result<Found, DataError>> = jobs
+        .par_iter()
+        .map(|job| match job {
+            Job::Csv(blob) => csv_file::read(blob, wanted),
+            Job::Group(group) => group.read(wanted),
+        })
+        .collect();
+    for part in read {
+        found.append(part?);
+    }
+    found.notes.sort();
+    Ok(found)
+}
+
+/// Refuses symbols that are not in the data.
+fn check_selection<'a>(
+    options: &LoadOptions,
+    present: impl Iterator<Item = &'a str>,
+    passed_over: &'a [String],
+) -> Result<(), DataError> {
+    let present: Vec<&str> = present.collect();
+    let Some(wanted) = &options.symbols else { return Ok(()) };
+    let Some(absent) = wanted.iter().find(|s| !present.contains(&s.as_str())) else { return Ok(()) };
+    let known = present.iter().copied().chain(passed_over.iter().map(String::as_str));
+    let hint = match error::nearest(absent, known) {
+        Some(name) if name == absent => ": no bar of it in the selected dates".to_string(),
+        Some(name) => format!("; did you mean {name}?"),
+        None => String::new(),
+    };
+    Err(DataError::Selection(format!("{} holds no bars of symbol {absent}{hint}", source_name(&options.source))))
+}
+
+/// Says why no bar is left.
+fn nothing_left(options: &LoadOptions, prepared: &Prepared) -> DataError {
+    let source = source_name(&options.source);
+    let dates = match (options.from, options.to) {
+        (None, None) => String::new(),
+        (from, to) => {
+            let text = |date: Option<NaiveDate>, open: &str| date.map_or(open.to_string(), format_date);
+            format!(" from {} to {}", text(from, "its start"), text(to, "its end"))
+        }
+    };
+    let outside = prepared.quality.outside_session;
+    DataError::Selection(if outside > 0 && !options.extended_hours {
+        format!("{source}: all {outside} bars{dates} lie outside the regular session; --extended-hours keeps them")
+    } else {
+        format!("{source} holds no bars{dates}")
+    })
+}
+
+/// Puts bars and the inputs beside them together.
+fn assemble(
+    options: &LoadOptions,
+    inputs: &Inputs,
+    prepared: Prepared,
+    mut notes: Vec<String>,
+    not_selected: u64,
+) -> Result<Market, DataError> {
+    let Prepared { bar_length, mut series, sessions, mut quality, notes: more } = prepared;
+    notes.extend(more);
+    quality.not_selected += not_selected;
+    let names: Vec<String> = series.iter().map(|(name, _)| name.clone()).collect();
+    let symbols = Symbols(&names);
+    let book = action_book(inputs, &names)?;
+    let applied: Vec<_> =
+        series.par_iter_mut().map(|(name, bars)| book.apply(name, bars, options.adjust)).collect();
+    let mut actions: Vec<CorporateAction> = Vec::new();
+    for (k, left) in applied.into_iter().enumerate() {
+        let symbol = SymbolId(k as u32);
+        actions.extend(left.into_iter().map(|a| CorporateAction { date: a.date, symbol, kind: a.kind }));
+    }
+    // Only what can happen within the data, so that equal runs have equal hashes.
+    let span = bounds(&sessions, &series);
+    actions.retain(|a| span.is_some_and(|(first, last)| a.date > first && a.date <= last));
+    actions.sort_by(|a, b| (a.date, a.symbol).cmp(&(b.date, b.symbol)));
+    let vix = inputs.vix.as_ref().map(|blob| read_vix(blob, options.tz)).transpose()?;
+    let fundamentals = inputs.fundamentals.as_ref().map(|blob| read_fundamentals(blob, &symbols)).transpose()?;
+    let mut inverse = None;
+    if let Some(blob) = &inputs.inverse {
+        let (map, without_bars) = read_inverse(blob, &symbols)?;
+        if !without_bars.is_empty() {
+            notes.push(format!("inverse ETFs without bars in the selection: {}", without_bars.join(", ")));
+        }
+        inverse = Some(map);
+    }
+    let option_quotes =
+        inputs.options.as_ref().map(|blob| read_options(blob, &symbols, options.tz)).transpose()?.unwrap_or_default();
+    let mut parts = MarketParts {
+        name: options.source.title(),
+        bar_length,
+        series,
+        extended_hours: options.extended_hours,
+        actions,
+        vix,
+        fundamentals,
+        inverse,
+        options: option_quotes,
+        quality,
+        data_hash: String::new(),
+        notes,
+    };
+    parts.data_hash = hash::data_hash(&parts);
+    Market::new(parts, &sessions).map_err(|e| DataError::Selection(format!("{}: {e}", source_name(&options.source))))
+}
+
+/// First and last date with bars.
+fn bounds(
+    _sessions: &[crate::market::Session],
+    series: &[(String, crate::market::Bars)],
+) -> Option<(NaiveDate, NaiveDate)> {
+    let first: Nanos = series.iter().filter_map(|(_, b)| b.start.first().copied()).min()?;
+    let last: Nanos = series.iter().filter_map(|(_, b)| b.start.last().copied()).max()?;
+    Some((crate::market::new_york_date(first), crate::market::new_york_date(last)))
+}
+
+/// Splits and dividends of the symbols: the given file, else what a Lean folder has.
+fn action_book(inputs: &Inputs, names: &[String]) -> Result<ActionBook, DataError> {
+    if let Some(blob) = &inputs.actions {
+        return ActionBook::read(blob);
+    }
+    let mut book = ActionBook::default();
+    if let Some(lean) = &inputs.lean {
+        for name in names {
+            if let Some(blob) = lean.factor_file(name) {
+                book.factors.insert(name.clone(), super::adjust::read_factors(&blob)?);
+            }
+        }
+    }
+    Ok(book)
+}

@@ -1,0 +1,653 @@
+//! From rows to checked bar series: clocks, bar length, labels, sessions, faults and counts.
+
+use super::DataError;
+use super::chunk::{Provenance, RawSeries};
+use super::clock::{Clock, Localiser, date_of, is_midnight, midnight_of};
+use super::options::{Label, LoadOptions, format_bar_length};
+use crate::market::{
+    Bars, Calendar, DAY, DataQuality, MINUTE, Nanos, Quotes, SECOND, Session, format_date, format_time, new_york_date,
+    new_york_offset,
+};
+use chrono::NaiveDate;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Steps at and beyond this length are days: bars span their session.
+const DAILY: Nanos = 20 * 60 * MINUTE;
+
+/// All bars of a load, checked.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub bar_length: Nanos,
+    /// Sorted by symbol.
+    pub series: Vec<(String, Bars)>,
+    /// Covers the span of the bars.
+    pub sessions: Vec<Session>,
+    pub quality: DataQuality,
+    pub notes: Vec<String>,
+}
+
+/// Turns raw rows into bars; the text of [`crate::data`] states the rules.
+pub(super) fn prepare(mut raw: Vec<RawSeries>, options: &LoadOptions) -> Result<Prepared, DataError> {
+    resolve_clocks(&mut raw, options)?;
+    let mut notes = Vec::new();
+    raw.par_iter().try_for_each(check_order)?;
+    let bar_length = bar_length(&raw, options)?;
+    let sessions = sessions_of(&raw)?;
+    if bar_length < DAILY {
+        notes.extend(repair_clock(&mut raw, options, &sessions)?);
+        if options.label == Label::End {
+            raw.par_iter_mut().for_each(|series| end_to_start(&mut series.time, bar_length, &sessions));
+        }
+    } else {
+        raw.par_iter_mut().try_for_each(|series| days_to_opens(series, options.label))?;
+    }
+    let context = Context { options, bar_length, sessions: &sessions };
+    let done: Vec<Finished> = raw.into_par_iter().map(|series| context.finish(series)).collect::<Result<_, _>>()?;
+    let mut quality = DataQuality::default();
+    let mut series = Vec::with_capacity(done.len());
+    let mut shared: BTreeMap<[u8; 32], Arc<Vec<Nanos>>> = BTreeMap::new();
+    for mut part in done {
+        add(&mut quality, &part.quality);
+        if part.bars.is_empty() {
+            continue;
+        }
+        let start = shared.entry(part.times_digest).or_insert_with(|| part.bars.start.clone());
+        part.bars.start = start.clone();
+        series.push((part.symbol, part.bars));
+    }
+    Ok(Prepared { bar_length, series, sessions, quality, notes })
+}
+
+/// Adds counts.
+pub(super) fn add(sum: &mut DataQuality, part: &DataQuality) {
+    sum.missing_bars += part.missing_bars;
+    sum.gaps += part.gaps;
+    sum.missing_sessions += part.missing_sessions;
+    sum.zero_volume += part.zero_volume;
+    sum.jumps += part.jumps;
+    sum.outside_session += part.outside_session;
+    sum.not_selected += part.not_selected;
+}
+
+/// Wall clocks become instants; wall clocks that only show midnights are dates.
+fn resolve_clocks(raw: &mut [RawSeries], options: &LoadOptions) -> Result<(), DataError> {
+    let all_midnight = raw.par_iter().all(|s| s.time.iter().all(|&t| is_midnight(t)));
+    raw.par_iter_mut().try_for_each(|series| {
+        if series.clock != Clock::Wall {
+            return Ok(());
+        }
+        if all_midnight {
+            series.clock = Clock::Date;
+            return Ok(());
+        }
+        let Some(zone) = options.tz else {
+            return Err(DataError::file(
+                series.provenance.file(0),
+                format!(
+                    "the times of {} have no offset: --tz says whose clock they are (for example --tz America/New_York, or --tz UTC)",
+                    series.symbol
+                ),
+            ));
+        };
+        localise(series, zone)
+    })
+}
+
+/// Reads the times of a series as the wall clock of `zone`.
+fn localise(series: &mut RawSeries, zone: chrono_tz::Tz) -> Result<(), DataError> {
+    let mut localiser = Localiser::new(zone);
+    for (i, t) in series.time.iter_mut().enumerate() {
+        let Some(instant) = localiser.instant(*t) else {
+            let wall = format_time(*t);
+            return Err(DataError::row(
+                series.provenance.place(i),
+                format!("{} does not exist in {zone}: the clocks go forward over it", &wall[..19]),
+            ));
+        };
+        *t = instant;
+    }
+    series.clock = Clock::Utc;
+    Ok(())
+}
+
+fn check_order(series: &RawSeries) -> Result<(), DataError> {
+    let Some(i) = (1..series.time.len()).find(|&i| series.time[i] <= series.time[i - 1]) else { return Ok(()) };
+    let (time, before) = (series.time[i], series.time[i - 1]);
+    let other = series.provenance.place(i - 1);
+    let other = if other.file == series.provenance.file(i) {
+        format!("{} {}", other.unit, other.number)
+    } else {
+        other.to_string()
+    };
+    let reason = if time == before {
+        format!("{} {} repeats the time of {other}", series.symbol, format_time(time))
+    } else {
+        format!(
+            "{} {} comes after the later {} of {other}: rows of a symbol must ascend in time",
+            series.symbol,
+            format_time(time),
+            format_time(before)
+        )
+    };
+    Err(DataError::row(series.provenance.place(i), reason))
+}
+
+/// The most frequent step between bars, unless given.
+fn bar_length(raw: &[RawSeries], options: &LoadOptions) -> Result<Nanos, DataError> {
+    if let Some(length) = options.bar {
+        return Ok(length);
+    }
+    let count = |series: &RawSeries| {
+        let mut steps: BTreeMap<Nanos, u64> = BTreeMap::new();
+        let mut run = (0, 0);
+        for pair in series.time.windows(2) {
+            let step = pair[1] - pair[0];
+            if step == run.0 {
+                run.1 += 1;
+            } else {
+                *steps.entry(run.0).or_default() += run.1;
+                run = (step, 1);
+            }
+        }
+        *steps.entry(run.0).or_default() += run.1;
+        steps
+    };
+    let steps = raw.par_iter().map(count).reduce(BTreeMap::new, |mut sum, part| {
+        for (step, n) in part {
+            *sum.entry(step).or_default() += n;
+        }
+        sum
+    });
+    let most = steps.into_iter().filter(|(step, n)| *step > 0 && *n > 0).max_by_key(|&(step, n)| (n, -step));
+    match most {
+        Some((step, _)) => Ok(step),
+        None if raw.iter().all(|s| s.time.iter().all(|&t| is_midnight(t))) => Ok(DAY),
+        None => Err(DataError::Selection(
+            "the bar length cannot be told from one bar a symbol: give it with --bar, such as --bar 1m".to_string(),
+        )),
+    }
+}
+
+/// The sessions from before the first to after the last bar.
+fn sessions_of(raw: &[RawSeries]) -> Result<Vec<Session>, DataError> {
+    let first = raw.iter().filter_map(|s| Some((*s.time.first()?, s))).min_by_key(|(t, _)| *t);
+    let last = raw.iter().filter_map(|s| Some((*s.time.last()?, s))).max_by_key(|(t, _)| *t);
+    let (Some((first, a)), Some((last, b))) = (first, last) else { return Ok(Vec::new()) };
+    let margin = chrono::Days::new(5);
+    let (from, to) = (date_of(first), date_of(last));
+    for (date, series, row) in [(from, a, 0), (to, b, b.time.len() - 1)] {
+        if !Calendar.is_covered(date) {
+            return Err(DataError::row(
+                series.provenance.place(row),
+                format!(
+                    "{} is outside the exchange calendar, which covers {} to {}",
+                    format_date(date),
+                    format_date(Calendar::FIRST),
+                    format_date(Calendar::LAST)
+                ),
+            ));
+        }
+    }
+    let from = from.checked_sub_days(margin).unwrap_or(from);
+    let to = to.checked_add_days(margin).unwrap_or(to);
+    Ok(Calendar.sessions(from, to))
+}
+
+/// Finds times that are off by the whole New York offset: wall times labelled UTC, or times converted twice.
+///
+/// With a time zone given, wall times labelled UTC are read in it; else they are refused with the hint.
+fn repair_clock(
+    raw: &mut [RawSeries],
+    options: &LoadOptions,
+    sessions: &[Session],
+) -> Result<Option<String>, DataError> {
+    let mut as_is = Share::default();
+    let mut wall = Share::default();
+    let mut twice = Share::default();
+    for series in raw.iter() {
+        // Two hundred bars a symbol, spread over its span, show where the clock is.
+        let step = (series.time.len() / 200).max(1);
+        for &t in series.time.iter().step_by(step) {
+            let offset = new_york_offset(t);
+            as_is.count(t, sessions);
+            wall.count(t - offset, sessions);
+            twice.count(t + offset, sessions);
+        }
+    }
+    let Some(series) = raw.iter().find(|s| !s.time.is_empty()) else { return Ok(None) };
+    if !as_is.is_doubtful() {
+        return Ok(None);
+    }
+    if wall.explains(&as_is, options) {
+        let Some(zone) = options.tz else {
+            return Err(DataError::row(
+                series.provenance.place(0),
+                format!(
+                    "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look like New York wall time labelled UTC; read them with --tz America/New_York",
+                    format_time(series.time[0])
+                ),
+            ));
+        };
+        raw.par_iter_mut().try_for_each(|series| localise(series, zone))?;
+        raw.par_iter().try_for_each(check_order)?;
+        return Ok(Some(format!("times labelled UTC are read as wall time of {zone}")));
+    }
+    if twice.explains(&as_is, options) {
+        return Err(DataError::row(
+            series.provenance.place(0),
+            format!(
+                "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look as if converted from New York time to UTC twice; if the file holds New York wall time, read that with --tz America/New_York",
+                format_time(series.time[0])
+            ),
+        ));
+    }
+    Ok(None)
+}
+
+/// How many of some bars lie in regular sessions and in the hours that have any trading.
+#[derive(Debug, Default)]
+struct Share {
+    bars: u64,
+    regular: u64,
+    /// 4:00 to 20:00 New York on session days.
+    extended: u64,
+}
+
+impl Share {
+    fn count(&mut self, t: Nanos, sessions: &[Session]) {
+        self.bars += 1;
+        let next = sessions.partition_point(|s| s.open <= t);
+        if next > 0 && t < sessions[next - 1].close {
+            self.regular += 1;
+        }
+        // Sessions open 5.5 hours after the first and 10.5 hours before the last trade of their day.
+        let near = |s: &Session| t >= s.open - 330 * MINUTE && t < s.open + 630 * MINUTE;
+        if sessions.get(next).is_some_and(near) || (next > 0 && near(&sessions[next - 1])) {
+            self.extended += 1;
+        }
+    }
+
+    /// Bars at hours without trading, or most bars outside the sessions.
+    fn is_doubtful(&self) -> bool {
+        self.extended * 100 < self.bars * 98 || self.regular * 2 < self.bars
+    }
+
+    /// Whether this reading of the times puts (nearly) all bars where trading is and more of them into sessions.
+    fn explains(&self, as_is: &Share, options: &LoadOptions) -> bool {
+        let fits = self.extended * 1000 >= self.bars * 995 && self.regular > as_is.regular;
+        // Who asks for extended hours may well have a file of nothing but those.
+        let regular = !options.extended_hours && self.regular * 100 >= self.bars * 95;
+        fits && (as_is.extended * 100 < as_is.bars * 98 || regular)
+    }
+}
+
+/// Bars labelled by their end become bars labelled by their start. The last bar of a session may be shorter
+/// than the others: it does not begin before the bar before it has ended.
+fn end_to_start(times: &mut [Nanos], length: Nanos, sessions: &[Session]) {
+    let mut before = Nanos::MIN;
+    for t in times {
+        let end = *t;
+        *t = end - length;
+        if before > *t && before < end {
+            let next = sessions.partition_point(|s| s.close < end);
+            if sessions.get(next).is_some_and(|s| s.close == end) {
+                *t = before;
+            }
+        }
+        before = end;
+    }
+}
+
+/// Daily bars begin at the open of their session; those of days without one keep 9:30.
+fn days_to_opens(series: &mut RawSeries, label: Label) -> Result<(), DataError> {
+    let mut last: Option<NaiveDate> = None;
+    for i in 0..series.time.len() {
+        let t = series.time[i];
+        let date = match (is_midnight(t), label) {
+            (true, _) => date_of(t),
+            (false, Label::Start) => new_york_date(t),
+            (false, Label::End) => new_york_date(t - 1),
+        };
+        if last == Some(date) {
+            return Err(DataError::row(
+                series.provenance.place(i),
+                format!("{} has a second daily bar on {}", series.symbol, format_date(date)),
+            ));
+        }
+        last = Some(date);
+        series.time[i] = match Calendar.session(date) {
+            Some(session) => session.open,
+            None => {
+                let noon = midnight_of(date).map_or(t, |m| m + DAY / 2);
+                noon - DAY / 2 + 570 * MINUTE - new_york_offset(noon)
+            }
+        };
+    }
+    Ok(())
+}
+
+/// One series, done.
+struct Finished {
+    symbol: String,
+    bars: Bars,
+    times_digest: [u8; 32],
+    quality: DataQuality,
+}
+
+struct Context<'a> {
+    options: &'a LoadOptions,
+    bar_length: Nanos,
+    sessions: &'a [Session],
+}
+
+impl Context<'_> {
+    /// Selects by date, checks every value, drops what lies outside the sessions, counts.
+    fn finish(&self, mut series: RawSeries) -> Result<Finished, DataError> {
+        let mut quality = DataQuality::default();
+        let all = series.time.len();
+        let dates = self.selected(&series.time);
+        quality.not_selected += (all - dates.len()) as u64;
+        check_values(&series, dates.clone())?;
+        if let Some(quotes) = &mut series.quotes {
+            check_quotes(&series.symbol, &series.provenance, quotes, dates.clone())?;
+        }
+        let keep = self.keep(&mut series, dates, &mut quality)?;
+        let count: usize = keep.iter().map(Range::len).sum();
+        let keep = if count == all { Vec::new() } else { keep };
+        let compact = |column: &mut Vec<f64>| {
+            if count != all && !column.is_empty() {
+                compact(column, &keep);
+            }
+        };
+        if count != all {
+            self::compact(&mut series.time, &keep);
+        }
+        series.trade.iter_mut().for_each(compact);
+        if let Some(quotes) = &mut series.quotes {
+            quotes.iter_mut().for_each(compact);
+        }
+        let [open, high, low, close, volume] = series.trade;
+        quality.zero_volume = volume.iter().filter(|&&v| v == 0.0).count() as u64;
+        quality.jumps = close.windows(2).filter(|w| (w[1] - w[0]).abs() > 0.25 * w[0]).count() as u64;
+        let quotes = series.quotes.map(|q| {
+            let n = series.time.len();
+            let [a, b, c, d, e, f, g, h] = q.map(|column| if column.is_empty() { vec![f64::NAN; n] } else { column });
+            Quotes { bid_open: a, bid_high: b, bid_low: c, bid_close: d, ask_open: e, ask_high: f, ask_low: g, ask_close: h }
+        });
+        let times_digest = super::hash::times(&series.time);
+        let bars = Bars { start: Arc::new(series.time), open, high, low, close, volume, quotes };
+        Ok(Finished { symbol: series.symbol, bars, times_digest, quality })
+    }
+
+    /// The rows whose New York date is selected.
+    fn selected(&self, times: &[Nanos]) -> Range<usize> {
+        let midnight = |date: NaiveDate| {
+            let noon = midnight_of(date)? + DAY / 2;
+            Some(noon - DAY / 2 - new_york_offset(noon - DAY / 2 + 5 * 3600 * SECOND))
+        };
+        let begin = self.options.from.and_then(midnight).map_or(0, |from| times.partition_point(|&t| t < from));
+        let after = self.options.to.and_then(|d| d.succ_opt()).and_then(midnight);
+        let end = after.map_or(times.len(), |to| times.partition_point(|&t| t < to));
+        begin..end.max(begin)
+    }
+
+    /// The rows to keep, as ascending ranges: those in sessions (or all, with extended hours), up to the
+    /// wanted number of bars. Counts gaps and refuses steps that are no multiple of the bar length.
+    fn keep(
+        &self,
+        series: &mut RawSeries,
+        dates: Range<usize>,
+        quality: &mut DataQuality,
+    ) -> Result<Vec<Range<usize>>, DataError> {
+        let limit = self.options.bars.unwrap_or(usize::MAX);
+        let daily = self.bar_length >= DAILY;
+        let mut keep: Vec<Range<usize>> = Vec::new();
+        let mut kept = 0usize;
+        let mut at = dates.start;
+        let mut session = self.sessions.partition_point(|s| series.time.get(at).is_some_and(|&t| s.close <= t));
+        let mut last_with_bars: Option<usize> = None;
+        while at < dates.end && kept < limit && session < self.sessions.len() {
+            let s = self.sessions[session];
+            let times = &series.time[at..dates.end];
+            let mut begin = at + times.partition_point(|&t| t < s.open);
+            let end = at + times.partition_point(|&t| t < s.close);
+            // Bars of a regular-hours file on the clock's grid: the first one holds the open (9:00 to 10:00).
+            if !daily && begin > at && self.straddles(&series.time, begin, at, s.open) {
+                begin -= 1;
+                series.time[begin] = s.open;
+            }
+            let early = begin - at;
+            quality.outside_session += early as u64;
+            let range = if self.options.extended_hours { at..end } else { begin..end };
+            let range = range.start..range.end.min(range.start.saturating_add(limit - kept));
+            if !range.is_empty() {
+                self.check_steps(series, range.clone(), s)?;
+                kept += range.len();
+                match keep.last_mut() {
+                    Some(last) if last.end == range.start => last.end = range.end,
+                    _ => keep.push(range.clone()),
+                }
+            }
+            let inside = begin..range.end.max(begin);
+            if !inside.is_empty() {
+                if let Some(last) = last_with_bars {
+                    quality.missing_sessions += (session - last - 1) as u64;
+                }
+                last_with_bars = Some(session);
+                if !daily {
+                    // A session cut by the wanted number of bars is not full of gaps.
+                    let until = if kept >= limit { series.time[inside.end - 1] + self.bar_length } else { s.close };
+                    count_gaps(&series.time[inside], s.open, until.min(s.close), self.bar_length, quality);
+                }
+            }
+            at = if kept >= limit { range.end } else { end };
+            session += 1;
+        }
+        if at < dates.end && kept < limit {
+            quality.outside_session += (dates.end - at) as u64;
+            if self.options.extended_hours {
+                let end = dates.end.min(at.saturating_add(limit - kept));
+                kept += end - at;
+                keep.push(at..end);
+                at = end;
+            } else {
+                at = dates.end;
+            }
+        }
+        quality.not_selected += (dates.end - at) as u64;
+        debug_assert_eq!(kept, keep.iter().map(Range::len).sum::<usize>());
+        Ok(keep)
+    }
+
+    /// Whether bar `begin - 1` starts before and ends after the open and nothing else of its symbol precedes
+    /// the open by less than a night.
+    fn straddles(&self, times: &[Nanos], begin: usize, at: usize, open: Nanos) -> bool {
+        let start = times[begin - 1];
+        let alone = begin < 2 || begin - 2 < at || times[begin - 2] < open - 6 * 60 * MINUTE;
+        alone && start + self.bar_length > open && times.get(begin) != Some(&open)
+    }
+
+    fn check_steps(&self, series: &RawSeries, range: Range<usize>, session: Session) -> Result<(), DataError> {
+        if self.bar_length >= DAILY {
+            return Ok(());
+        }
+        for i in range.start + 1..range.end {
+            let step = series.time[i] - series.time[i - 1];
+            if step == self.bar_length || step % self.bar_length == 0 {
+                continue;
+            }
+            let night = step > 6 * 60 * MINUTE;
+            let from_open = series.time[i - 1] == session.open && step < self.bar_length;
+            if !night && !from_open {
+                return Err(DataError::row(
+                    series.provenance.place(i),
+                    format!(
+                        "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
+                        series.symbol,
+                        format_time(series.time[i]),
+                        format_bar_length(step),
+                        format_bar_length(self.bar_length)
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts the bars and runs of bars that are missing between `open` and `until`.
+fn count_gaps(times: &[Nanos], open: Nanos, until: Nanos, length: Nanos, quality: &mut DataQuality) {
+    // Bars of a step, rounded up: the last bar of a session may be shorter.
+    let bars = |span: Nanos| (span.max(0) + length - 1) / length;
+    let mut gap = |missing: i64| {
+        if missing > 0 {
+            quality.missing_bars += missing as u64;
+            quality.gaps += 1;
+        }
+    };
+    gap(bars(times[0] - open));
+    for pair in times.windows(2) {
+        if pair[1] - pair[0] != length {
+            gap(bars(pair[1] - pair[0]) - 1);
+        }
+    }
+    gap(bars(until - times[times.len() - 1]) - 1);
+}
+
+/// Keeps only the rows of `ranges`.
+fn compact<T: Copy>(column: &mut Vec<T>, ranges: &[Range<usize>]) {
+    let mut to = 0;
+    for range in ranges {
+        column.copy_within(range.clone(), to);
+        to += range.len();
+    }
+    column.truncate(to);
+    column.shrink_to_fit();
+}
+
+/// One bar's fault, if any. The first comparison covers them all: with 0 < low <= open, close <= high < inf
+/// nothing is NaN, infinite or without order.
+#[inline]
+fn is_sound(open: f64, high: f64, low: f64, close: f64, volume: f64) -> bool {
+    // No short circuit, so that the compiler can take several bars at a time.
+    (low > 0.0)
+        & (low <= open)
+        & (low <= close)
+        & (high >= open)
+        & (high >= close)
+        & (high < f64::INFINITY)
+        & (volume >= 0.0)
+        & (volume < f64::INFINITY)
+}
+
+fn check_values(series: &RawSeries, rows: Range<usize>) -> Result<(), DataError> {
+    let [open, high, low, close, volume] = series.trade.each_ref().map(|c| &c[rows.clone()]);
+    const BLOCK: usize = 1024;
+    let blocks = open.chunks(BLOCK).zip(high.chunks(BLOCK)).zip(low.chunks(BLOCK)).zip(close.chunks(BLOCK));
+    for (k, ((((o, h), l), c), v)) in blocks.zip(volume.chunks(BLOCK)).enumerate() {
+        let mut sound = true;
+        for i in 0..o.len() {
+            sound &= is_sound(o[i], h[i], l[i], c[i], v[i]);
+        }
+        if sound {
+            continue;
+        }
+        for i in 0..o.len() {
+            if let Some(reason) = fault(o[i], h[i], l[i], c[i], v[i]) {
+                let row = rows.start + k * BLOCK + i;
+                return Err(DataError::row(
+                    series.provenance.place(row),
+                    format!("{} {}: {reason}", series.symbol, format_time(series.time[row])),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a bar.
+fn fault(open: f64, high: f64, low: f64, close: f64, volume: f64) -> Option<String> {
+    for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
+        if !price.is_finite() {
+            return Some(format!("{name} is {price}; expected a finite price"));
+        }
+        if price <= 0.0 {
+            return Some(format!("{name} is {price}; prices must be positive"));
+        }
+    }
+    if high < low {
+        return Some(format!("high {high} is below low {low}"));
+    }
+    for (name, price) in [("open", open), ("close", close)] {
+        if price > high || price < low {
+            return Some(format!("{name} {price} is outside low {low} to high {high}"));
+        }
+    }
+    if !volume.is_finite() || volume < 0.0 {
+        return Some(format!("volume is {volume}; expected a number not below 0"));
+    }
+    None
+}
+
+/// Quotes may lack a side (NaN), but what is there must be a price. Crossed quotes occur in real markets.
+fn check_quotes(
+    symbol: &str,
+    provenance: &Provenance,
+    quotes: &mut [Vec<f64>; 8],
+    rows: Range<usize>,
+) -> Result<(), DataError> {
+    for (k, column) in quotes.iter_mut().enumerate() {
+        for (i, value) in column.iter_mut().enumerate() {
+            if value.is_nan() {
+                // One bit pattern, so that equal data hash equally.
+                *value = f64::NAN;
+            } else if rows.contains(&i) && !(*value > 0.0 && *value < f64::INFINITY) {
+                let name = super::layout::QUOTE_NAMES[k];
+                return Err(DataError::row(
+                    provenance.place(i),
+                    format!("{symbol}: {name} is {value}; expected a positive price or an empty field"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Quote bars by symbol, joined to trade bars of the same start.
+pub(super) fn join_quotes(raw: &mut [RawSeries], mut quotes: Vec<RawSeries>) -> Option<String> {
+    let mut unmatched = 0u64;
+    for series in raw.iter_mut() {
+        let Some(at) = quotes.iter().position(|q| q.symbol == series.symbol) else { continue };
+        let source = quotes.swap_remove(at);
+        let Some(columns) = source.quotes else { continue };
+        let mut rows: Vec<Option<usize>> = Vec::with_capacity(series.time.len());
+        let mut next = 0;
+        for &t in &series.time {
+            while next < source.time.len() && source.time[next] < t {
+                next += 1;
+                unmatched += 1;
+            }
+            let hit = next < source.time.len() && source.time[next] == t;
+            rows.push(hit.then_some(next));
+            next += usize::from(hit);
+        }
+        unmatched += (source.time.len() - next) as u64;
+        series.quotes = Some(columns.map(|column| {
+            if column.is_empty() {
+                return column;
+            }
+            rows.iter().map(|row| row.map_or(f64::NAN, |i| column[i])).collect()
+        }));
+    }
+    (unmatched > 0).then(|| format!("{unmatched} quote bars have no trade bar and are not used"))
+}
+
+/// Quote series checked for order, on their own clock.
+pub(super) fn prepare_quotes(mut quotes: Vec<RawSeries>, options: &LoadOptions) -> Result<Vec<RawSeries>, DataError> {
+    resolve_clocks(&mut quotes, options)?;
+    quotes.par_iter().try_for_each(check_order)?;
+    Ok(quotes)
+}
