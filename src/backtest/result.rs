@@ -3,10 +3,10 @@
 use crate::market::Nanos;
 use crate::trading::{Fill, OrderEvent, OrderRecord, Trade};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Sums of what trading cost, dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     pub commission: f64,
     pub slippage: f64,
@@ -15,7 +15,7 @@ pub struct Costs {
 }
 
 /// How much of the result hangs on the unknown order of a bar's extremes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ambiguity {
     /// Trades with a fill that differs under the other order of extremes.
     pub trades: u64,

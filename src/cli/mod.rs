@@ -4,6 +4,9 @@
 //! 130 interrupted.
 
 mod error;
+mod output;
+mod report;
+mod runs;
 
 pub use error::CliError;
 
@@ -20,7 +23,12 @@ pub struct Cli {
 
 /// Every command.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Makes the page of a run anew and prints its path
+    Report(report::ReportArgs),
+    /// The result store: list, show, compare, prune
+    Runs(runs::RunsArgs),
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -45,5 +53,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), CliError> {
-    match command {}
+    match command {
+        Command::Report(args) => report::run(&args, |_| Ok(Vec::new())),
+        Command::Runs(args) => runs::run(&args),
+    }
 }
