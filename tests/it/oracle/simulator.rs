@@ -485,11 +485,11 @@ impl<'a> Simulation<'a> {
             OrderKind::Stop { stop } => {
                 fills(self.search(line, from, Wanted { level: stop, above: is_buy, strictly: false })?, true)
             }
-            OrderKind::TrailingStop { trail } if self.case.rules.fill == FillRule::Quote => {
+            OrderKind::TrailingStop { trail, .. } if self.case.rules.fill == FillRule::Quote => {
                 let (point, price) = self.trail_on_quotes(line, from, trail)?;
                 (point, MeetingResult::Fills { price, slips: true })
             }
-            OrderKind::TrailingStop { trail } => fills(self.trail_on_path(line, from, trail)?, true),
+            OrderKind::TrailingStop { trail, .. } => fills(self.trail_on_path(line, from, trail)?, true),
         };
         let starts_now = point.time == self.bar(line.symbol, point.bar).start;
         let phase = if starts_now { Phase::OpeningBar } else { Phase::RunningBar };

@@ -149,7 +149,7 @@ fn stop(stop: f64) -> OrderKind {
 }
 
 fn trail(amount: f64) -> OrderKind {
-    OrderKind::TrailingStop { trail: Trail::Amount(amount) }
+    OrderKind::TrailingStop { trail: Trail::Amount(amount), stop: None }
 }
 
 /// A fill without commission.
@@ -332,7 +332,7 @@ fn trailing() -> Vec<HandCase> {
     // Bar 1: 20.00 > 19.90 > 20.50 > 20.40: best 20.50.
     // Bar 2: 20.45 > 20.60 > 20.00 > 20.10: best 20.60 at 20 s, then down 0.60 in 20 s.
     let bars = [flat(20.00), bar(20.00, 20.50, 19.90, 20.40), bar(20.45, 20.60, 20.00, 20.10)];
-    let percent = OrderKind::TrailingStop { trail: Trail::Percent(2.0) };
+    let percent = OrderKind::TrailingStop { trail: Trail::Percent(2.0), stop: None };
     let mut quoted = day(
         &bars,
         rule(FillRule::Quote),
