@@ -155,6 +155,21 @@ fn brackets() -> Vec<HandCase> {
             vec![filled(1, 100.0), filled(2, 100.0)],
         ),
         hand(
+            // 20.00 > 19.90 > 20.60 > 20.20: the entry is triggered at the high and meets its limit exactly at the
+            // close; so does its child, at that price, before the next bar gaps away.
+            "a child acts at the instant of its parent's fill, at the very close of a bar",
+            day(
+                &[flat(20.00), wide(), flat(19.00)],
+                Rules::default(),
+                vec![
+                    buy(1, t(1, 0.0), 100.0, OrderKind::StopLimit { stop: 20.60, limit: 20.20 }).line(),
+                    sell(2, t(1, 0.0), 100.0, limit(20.20)).parent(1).line(),
+                ],
+            ),
+            vec![fill(1, t(2, 0.0), 100.0, 20.20), fill(2, t(2, 0.0), 100.0, 20.20)],
+            vec![filled(1, 100.0), filled(2, 100.0)],
+        ),
+        hand(
             "cancelling the entry cancels its children",
             day(
                 &[flat(20.00), flat(20.00), flat(19.00)],

@@ -6,7 +6,7 @@ use super::words::{
     stop, t, t2, tenth_of_volume, thin, wide,
 };
 use crate::oracle::case::{Commission, FillRow, FillRule, Reason, Rules};
-use tradebot::market::{MILLI, QuoteBar, SECOND};
+use tradebot::market::{DAY, MILLI, MINUTE, QuoteBar, SECOND};
 use tradebot::trading::{OrderKind, TimeInForce};
 
 pub fn cases() -> Vec<HandCase> {
@@ -61,10 +61,10 @@ fn volume() -> Vec<HandCase> {
         ),
         hand(
             // Cap 50: 40 for the first, 10 for the second; order 3, a stop met at 20.10 (half of the second leg of
-            // 20.00 > 20.00 > 20.20 > 20.00) when nothing is left, goes on as a market order at the next open.
+            // 20.00 > 20.00 > 20.20 > 20.00) when nothing is left, goes on as a market order at the next open, though that is below its stop.
             "the cap of a bar is shared in order of path time and number",
             day(
-                &[flat(20.00), thin(20.00, 20.20, 20.00, 20.00, 500.0), flat(20.40)],
+                &[flat(20.00), thin(20.00, 20.20, 20.00, 20.00, 500.0), flat(20.05)],
                 tenth_of_volume(),
                 vec![
                     buy(1, t(1, 0.0), 40.0, MARKET).line(),
@@ -75,8 +75,8 @@ fn volume() -> Vec<HandCase> {
             vec![
                 fill(1, t(1, 0.0), 40.0, 20.00),
                 fill(2, t(1, 0.0), 10.0, 20.00),
-                fill(2, t(2, 0.0), 30.0, 20.40),
-                fill(3, t(2, 0.0), 25.0, 20.40),
+                fill(2, t(2, 0.0), 30.0, 20.05),
+                fill(3, t(2, 0.0), 25.0, 20.05),
             ],
             vec![filled(1, 40.0), filled(2, 40.0), filled(3, 25.0)],
         ),
@@ -215,6 +215,18 @@ fn sessions() -> Vec<HandCase> {
             ),
             vec![fill(2, t2(0, 0.0), 100.0, 20.70), fill(1, t2(2, 0.0), 100.0, 20.80)],
             vec![filled(1, 100.0), filled(2, 100.0)],
+        ),
+        hand(
+            // Decided at minute 1, on its way until the next day's open: it takes that open.
+            "an on-open order arriving at the instant of the open",
+            days(
+                &first,
+                &second,
+                latency(DAY - MINUTE),
+                vec![buy(1, t(1, 0.0), 100.0, OrderKind::MarketOnOpen).line()],
+            ),
+            vec![fill(1, t2(0, 0.0), 100.0, 20.70)],
+            vec![filled(1, 100.0)],
         ),
         hand(
             "a day order that would arrive after the close expires at the close",

@@ -90,6 +90,18 @@ fn limits() -> Vec<HandCase> {
             vec![filled(1, 100.0)],
         ),
         hand(
+            // Bar 1 touches 20.60 at its high. Bar 2: 20.50 > 20.40 > 20.80 > 20.70 passes it after 0.20 / 0.40 = 0.5
+            // of its second leg.
+            "limit to be penetrated, selling",
+            day(
+                &[flat(20.00), wide(), bar(20.50, 20.80, 20.40, 20.70)],
+                penetrate,
+                vec![sell(1, t(1, 0.0), 100.0, limit(20.60)).line()],
+            ),
+            vec![fill(1, t(2, 30.0), 100.0, 20.60)],
+            vec![filled(1, 100.0)],
+        ),
+        hand(
             "limit gapped through: filled at the better open",
             day(&[flat(20.00), flat(19.60)], penetrate, lines()),
             vec![fill(1, t(1, 0.0), 100.0, 19.60)],
