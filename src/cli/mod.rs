@@ -3,7 +3,9 @@
 //! Data goes to stdout, words to stderr. Exit codes: 0 done; 1 the run failed; 2 wrong use or bad input;
 //! 130 interrupted.
 
+mod calendar;
 mod error;
+mod output;
 
 pub use error::CliError;
 
@@ -20,7 +22,9 @@ pub struct Cli {
 
 /// Every command.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Calendar(calendar::Args),
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -45,5 +49,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<(), CliError> {
-    match command {}
+    match command {
+        Command::Calendar(args) => calendar::run(&args),
+    }
 }

@@ -1,6 +1,6 @@
 //! UTC nanosecond time and its text forms.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc};
 use chrono_tz::America::New_York;
 
 /// UTC nanoseconds since 1970-01-01T00:00:00Z.
@@ -13,6 +13,9 @@ pub const SECOND: Nanos = 1_000_000_000;
 pub const MINUTE: Nanos = 60 * SECOND;
 /// One day of 24 hours in nanoseconds.
 pub const DAY: Nanos = 86_400 * SECOND;
+
+/// Day number of 1970-01-01 counted from the year 1.
+const UNIX_EPOCH_DAYS: i32 = 719_163;
 
 /// A text that is not a time or date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,4 +65,12 @@ pub fn new_york_offset(t: Nanos) -> Nanos {
 /// The calendar date in New York at `t`.
 pub fn new_york_date(t: Nanos) -> NaiveDate {
     DateTime::<Utc>::from_timestamp_nanos(t + new_york_offset(t)).date_naive()
+}
+
+/// The instant of a wall time of four o'clock or later in New York: clocks change at two, so that from then on
+/// the offset of a date no longer changes. Earlier wall times of the two days of change are off by an hour.
+pub(crate) fn new_york_time(date: NaiveDate, time: NaiveTime) -> Nanos {
+    let midnight = i64::from(Datelike::num_days_from_ce(&date) - UNIX_EPOCH_DAYS) * DAY;
+    let noon_utc = midnight + DAY / 2;
+    midnight + i64::from(time.num_seconds_from_midnight()) * SECOND - new_york_offset(noon_utc)
 }
