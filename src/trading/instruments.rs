@@ -23,10 +23,14 @@ pub struct PutContract {
 }
 
 impl PutContract {
+    /// Years of 365 days from an instant to expiry, 0 after it.
+    pub fn years(&self, time: Nanos) -> f64 {
+        (self.expiry - time).max(0) as f64 / YEAR
+    }
+
     /// Price per share at an underlying price and instant; intrinsic value at and after expiry.
     pub fn price(&self, underlying: f64, time: Nanos) -> f64 {
-        let years = ((self.expiry - time).max(0) as f64) / YEAR;
-        crate::stats::black_scholes::put_price(underlying, self.strike, years, self.rate, self.volatility)
+        crate::stats::black_scholes::put_price(underlying, self.strike, self.years(time), self.rate, self.volatility)
     }
 }
 
