@@ -113,7 +113,9 @@ fn engine(c: &mut Criterion) {
     for name in ["sma_cross", "ema_cross", "bollinger"] {
         group.bench_function(name, |b| b.iter(|| run_named(&single, &config, &[(name, &[("qty", "100")])])));
     }
-    group.bench_function("buy_and_hold", |b| b.iter(|| run_named(&single, &config, &[("buy_and_hold", &[("qty", "100")])])));
+    group.bench_function("buy_and_hold", |b| {
+        b.iter(|| run_named(&single, &config, &[("buy_and_hold", &[("qty", "100")])]))
+    });
     group.finish();
 }
 

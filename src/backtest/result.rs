@@ -4,10 +4,10 @@ use super::marking::expand;
 use crate::market::{Market, Nanos};
 use crate::trading::{Costs, Fill, OrderEvent, OrderRecord, PutContract, Trade};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much of the result hangs on the unknown order of a bar's extremes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ambiguity {
     /// Trades with a fill that differs under the other order of extremes.
     pub trades: u64,

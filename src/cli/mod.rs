@@ -7,6 +7,8 @@ mod calendar;
 pub mod data;
 mod error;
 mod output;
+mod report;
+mod runs;
 mod settings;
 
 pub use error::CliError;
@@ -28,6 +30,10 @@ enum Command {
     Calendar(calendar::Args),
     Settings(settings::Args),
     Data(data::Args),
+    /// Makes the page of a run anew and prints its path
+    Report(report::ReportArgs),
+    /// The result store: list, show, compare, prune
+    Runs(runs::RunsArgs),
 }
 
 /// Runs the command line of this process.
@@ -57,5 +63,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Calendar(args) => calendar::run(&args),
         Command::Settings(args) => settings::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Report(args) => report::run(&args, |_| Ok(Vec::new())),
+        Command::Runs(args) => runs::run(&args),
     }
 }

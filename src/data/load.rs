@@ -161,8 +161,7 @@ fn assemble(
     let names: Vec<String> = series.iter().map(|(name, _)| name.clone()).collect();
     let symbols = Symbols(&names);
     let book = action_book(inputs, &names)?;
-    let applied: Vec<_> =
-        series.par_iter_mut().map(|(name, bars)| book.apply(name, bars, options.adjust)).collect();
+    let applied: Vec<_> = series.par_iter_mut().map(|(name, bars)| book.apply(name, bars, options.adjust)).collect();
     let mut actions: Vec<CorporateAction> = Vec::new();
     for (k, left) in applied.into_iter().enumerate() {
         let symbol = SymbolId(k as u32);

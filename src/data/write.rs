@@ -242,12 +242,14 @@ fn frame(
             .collect();
         Series::new("ts".into(), days).cast(&polars::prelude::DataType::Date)?
     } else if nanos {
-        Series::new("ts".into(), bars.start.as_slice()).cast(&polars::prelude::DataType::Datetime(TimeUnit::Nanoseconds, utc()))?
+        Series::new("ts".into(), bars.start.as_slice())
+            .cast(&polars::prelude::DataType::Datetime(TimeUnit::Nanoseconds, utc()))?
     } else {
         let micros: Vec<i64> = bars.start.iter().map(|t| t / 1000).collect();
         Series::new("ts".into(), micros).cast(&polars::prelude::DataType::Datetime(TimeUnit::Microseconds, utc()))?
     };
-    let mut columns: Vec<Column> = vec![time.into_column(), Series::new("symbol".into(), vec![symbol; n]).into_column()];
+    let mut columns: Vec<Column> =
+        vec![time.into_column(), Series::new("symbol".into(), vec![symbol; n]).into_column()];
     let prices = [("open", &bars.open), ("high", &bars.high), ("low", &bars.low), ("close", &bars.close)];
     for (name, column) in prices {
         columns.push(Series::new(name.into(), column.as_slice()).into_column());

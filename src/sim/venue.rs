@@ -279,13 +279,8 @@ impl<'m> SimVenue<'m> {
             let what = Happening::Working;
             self.outcomes.push((symbol, i as u32, Outcome { time: order.arrival, id: order.id, what }));
         }
-        let what = Happening::Fill {
-            qty,
-            raw: raw[chosen],
-            price: price[chosen],
-            commission: fee[chosen],
-            complete: true,
-        };
+        let what =
+            Happening::Fill { qty, raw: raw[chosen], price: price[chosen], commission: fee[chosen], complete: true };
         self.outcomes.push((symbol, i as u32, Outcome { time, id: order.id, what }));
         let book = &mut self.books[symbol.index()];
         book_after_trial(book, i, differs, equity);

@@ -6,10 +6,10 @@ use super::{
     TradeBook,
 };
 use crate::market::{Nanos, SymbolId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Sums of what trading cost, dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     pub commission: f64,
     pub slippage: f64,

@@ -1,5 +1,9 @@
 //! All integration tests, in one binary: every further binary would link polars again.
 
 mod calendar;
-mod settings;
 mod oracle;
+mod report;
+mod run_fixture;
+mod runs;
+mod settings;
+mod store;

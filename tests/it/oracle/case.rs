@@ -251,8 +251,8 @@ impl fmt::Debug for Case {
                 Line::Cancel { ts, target } => writeln!(f, "{},,,,,,,,,,,,,{target}", format_time(*ts))?,
                 Line::Submit(s) => {
                     let (trail, percent) = match s.kind {
-                        OrderKind::TrailingStop { trail: Trail::Amount(a) } => (Some(a), None),
-                        OrderKind::TrailingStop { trail: Trail::Percent(p) } => (None, Some(p)),
+                        OrderKind::TrailingStop { trail: Trail::Amount(a), .. } => (Some(a), None),
+                        OrderKind::TrailingStop { trail: Trail::Percent(p), .. } => (None, Some(p)),
                         _ => (None, None),
                     };
                     write!(f, "{},{},{},", format_time(s.ts), s.id, self.series[s.symbol].name)?;

@@ -361,8 +361,10 @@ fn add_order(case: &mut Case, ts: Nanos, step: Nanos, seed: &OrderSeed, oco: Opt
         KindSeed::Limit(offset) => OrderKind::Limit { limit: price(offset) },
         KindSeed::Stop(offset) => OrderKind::Stop { stop: price(offset) },
         KindSeed::StopLimit(stop, limit) => OrderKind::StopLimit { stop: price(stop), limit: price(stop + limit) },
-        KindSeed::TrailAmount(cents) => OrderKind::TrailingStop { trail: Trail::Amount(dollars(cents)) },
-        KindSeed::TrailTenths(tenths) => OrderKind::TrailingStop { trail: Trail::Percent(tenths as f64 / 10.0) },
+        KindSeed::TrailAmount(cents) => OrderKind::TrailingStop { trail: Trail::Amount(dollars(cents)), stop: None },
+        KindSeed::TrailTenths(tenths) => {
+            OrderKind::TrailingStop { trail: Trail::Percent(tenths as f64 / 10.0), stop: None }
+        }
         KindSeed::OnOpen => OrderKind::MarketOnOpen,
         KindSeed::OnClose => OrderKind::MarketOnClose,
     };

@@ -10,7 +10,7 @@
 //! | `case` | what goes in (bars, sessions, order lines, rules) and what comes out |
 //! | `path` | the path of a price through one bar |
 //! | `costs` | commission and slippage |
-//! | `simulator` | the simulator |
+//! | `simulator` | the simulator: events (`mod`), where orders meet prices (`meeting`), groups and brackets (`family`) |
 //! | `compare` | the differences between two outcomes |
 //! | `table` | cases worked out by hand |
 //! | `generate` | random cases |
