@@ -8,6 +8,7 @@ use super::params::{ParamError, ParamSpec, Params};
 use super::reversion::{self, Reversion};
 use super::signal_lines::{SignalLine, SignalsFromFile};
 use crate::indicators::Average;
+use crate::settings::Settings;
 use crate::trading::Strategy;
 
 /// What a strategy may need beside its parameters.
@@ -15,6 +16,8 @@ use crate::trading::Strategy;
 pub struct BuildContext {
     /// FRACTIONAL: whether quantities may be fractions of a share.
     pub fractional: bool,
+    /// The settings of the run.
+    pub settings: Settings,
     /// Lines of `--orders`.
     pub orders: Option<Vec<OrderLine>>,
     /// Lines of `--signals`.
