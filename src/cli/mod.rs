@@ -5,7 +5,11 @@
 
 mod calendar;
 mod error;
+pub mod indicators;
+mod option;
 mod output;
+mod series_file;
+mod stats;
 
 pub use error::CliError;
 
@@ -24,6 +28,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Calendar(calendar::Args),
+    Option(option::Args),
+    Stats(stats::Args),
 }
 
 /// Runs the command line of this process.
@@ -51,5 +57,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Calendar(args) => calendar::run(&args),
+        Command::Option(args) => option::run(&args),
+        Command::Stats(args) => stats::run(&args),
     }
 }
