@@ -6,10 +6,14 @@
 mod calendar;
 pub mod data;
 mod error;
+pub mod indicators;
+mod option;
 mod output;
 mod report;
 mod runs;
 mod settings;
+mod series_file;
+mod stats;
 
 pub use error::CliError;
 
@@ -34,6 +38,8 @@ enum Command {
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
     Runs(runs::RunsArgs),
+    Option(option::Args),
+    Stats(stats::Args),
 }
 
 /// Runs the command line of this process.
@@ -65,5 +71,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Data(args) => data::run(&args),
         Command::Report(args) => report::run(&args, |_| Ok(Vec::new())),
         Command::Runs(args) => runs::run(&args),
+        Command::Option(args) => option::run(&args),
+        Command::Stats(args) => stats::run(&args),
     }
 }

@@ -7,3 +7,6 @@ mod run_fixture;
 mod runs;
 mod settings;
 mod store;
+mod indicators;
+mod option;
+mod stats;
