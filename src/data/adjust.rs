@@ -9,7 +9,7 @@ use super::DataError;
 use super::chunk::Blob;
 use super::options::Adjust;
 use super::table::Table;
-use crate::market::{ActionKind, Bars, Calendar, parse_date, new_york_date};
+use crate::market::{ActionKind, Bars, Calendar, new_york_date, parse_date};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
@@ -78,7 +78,9 @@ impl ActionBook {
             let actions = actions_of(rows);
             match adjust {
                 Adjust::Raw => {}
-                Adjust::Split => scale(bars, |date| factor_at(rows, date).split_factor, |date| factor_at(rows, date).split_factor),
+                Adjust::Split => {
+                    scale(bars, |date| factor_at(rows, date).split_factor, |date| factor_at(rows, date).split_factor)
+                }
                 Adjust::Total => scale(
                     bars,
                     |date| {
@@ -217,7 +219,8 @@ fn actions_of(rows: &[FactorRow]) -> Vec<Action> {
 
 /// Whether the first line is that of a Lean factor file rather than a header.
 fn is_factor_file(blob: &Blob) -> Result<bool, DataError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(super::csv_file::open(blob)?);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(super::csv_file::open(blob)?);
     let mut record = csv::ByteRecord::new();
     match reader.read_byte_record(&mut record) {
         Ok(true) => Ok(record.len() >= 3 && record[0].len() == 8 && record[0].iter().all(u8::is_ascii_digit)),
@@ -229,17 +232,20 @@ fn is_factor_file(blob: &Blob) -> Result<bool, DataError> {
 pub(super) fn read_factors(blob: &Blob) -> Result<Vec<FactorRow>, DataError> {
     use super::error::{Place, RowUnit};
     let file = blob.name();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(super::csv_file::open(blob)?);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(super::csv_file::open(blob)?);
     let mut rows: Vec<FactorRow> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| super::csv_file::csv_error(&file, &e))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let fault = |reason: String| {
-            DataError::row(Place { file: file.clone(), unit: RowUnit::Line, number: line }, reason)
-        };
+        let fault =
+            |reason: String| DataError::row(Place { file: file.clone(), unit: RowUnit::Line, number: line }, reason);
         let field = |i: usize| record.get(i).unwrap_or_default().trim();
         let text = field(0);
-        let date = text.get(..8).filter(|t| t.is_ascii()).and_then(|t| parse_date(&format!("{}-{}-{}", &t[..4], &t[4..6], &t[6..])).ok());
+        let date = text
+            .get(..8)
+            .filter(|t| t.is_ascii())
+            .and_then(|t| parse_date(&format!("{}-{}-{}", &t[..4], &t[4..6], &t[6..])).ok());
         let date = date.ok_or_else(|| fault(format!("'{text}' is not a date; expected YYYYMMDD")))?;
         let factor = |i: usize, name: &str| match field(i).parse::<f64>() {
             Ok(value) if value.is_finite() && value > 0.0 => Ok(value),

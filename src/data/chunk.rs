@@ -14,7 +14,11 @@ use std::sync::Arc;
 pub(super) enum Blob {
     Path(PathBuf),
     /// A file of an embedded set.
-    Embedded { set: &'static str, file: &'static str, bytes: &'static [u8] },
+    Embedded {
+        set: &'static str,
+        file: &'static str,
+        bytes: &'static [u8],
+    },
 }
 
 impl Blob {
@@ -215,14 +219,20 @@ fn join_one(symbol: &str, mut chunks: Vec<Chunk>) -> Result<RawSeries, DataError
     let time = concatenate(chunks.iter_mut().map(|c| std::mem::take(&mut c.time)).collect(), at);
     let mut trade: [Vec<f64>; 5] = Default::default();
     for (k, column) in trade.iter_mut().enumerate() {
-        let parts =
-            chunks.iter_mut().map(|c| c.trade.as_mut().map(|t| std::mem::take(&mut t[k])).unwrap_or_default());
+        let parts = chunks.iter_mut().map(|c| c.trade.as_mut().map(|t| std::mem::take(&mut t[k])).unwrap_or_default());
         *column = concatenate(parts.collect(), at);
     }
     let quotes = chunks.iter().any(|c| c.quotes.is_some()).then(|| {
         let mut quotes: [Vec<f64>; 8] = Default::default();
-        let lengths: Vec<usize> =
-            provenance.parts.iter().map(|p| p.0).chain([at]).collect::<Vec<_>>().windows(2).map(|w| w[1] - w[0]).collect();
+        let lengths: Vec<usize> = provenance
+            .parts
+            .iter()
+            .map(|p| p.0)
+            .chain([at])
+            .collect::<Vec<_>>()
+            .windows(2)
+            .map(|w| w[1] - w[0])
+            .collect();
         for (k, column) in quotes.iter_mut().enumerate() {
             let parts = chunks.iter_mut().zip(&lengths).map(|(c, &n)| {
                 let part = c.quotes.as_mut().map(|q| std::mem::take(&mut q[k])).unwrap_or_default();

@@ -63,7 +63,8 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
             let at = match index.get(name) {
                 Some(&at) => at,
                 None => {
-                    let symbol = symbol_of(&layout, name, &sole).ok_or_else(|| DataError::row(place(), "symbol is empty"))?;
+                    let symbol =
+                        symbol_of(&layout, name, &sole).ok_or_else(|| DataError::row(place(), "symbol is empty"))?;
                     let builder = wanted.symbol(&symbol).then(|| Builder {
                         symbol: symbol.clone(),
                         clock: Clock::Utc,
@@ -111,7 +112,10 @@ impl Builder {
         if self.time.is_empty() {
             self.clock = clock;
         } else if clock != self.clock {
-            return Err(format!("'{}' is another kind of time than in the rows before (with and without offset)", show(text)));
+            return Err(format!(
+                "'{}' is another kind of time than in the rows before (with and without offset)",
+                show(text)
+            ));
         }
         self.time.push(time);
         self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));

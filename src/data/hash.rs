@@ -27,11 +27,8 @@ pub(super) fn data_hash(parts: &MarketParts) -> String {
     for (_, bars) in &parts.series {
         distinct.entry(address(&bars.start)).or_insert_with(|| times(&bars.start));
     }
-    let digests: Vec<blake3::Hash> = parts
-        .series
-        .par_iter()
-        .map(|(symbol, bars)| series(symbol, bars, &distinct[&address(&bars.start)]))
-        .collect();
+    let digests: Vec<blake3::Hash> =
+        parts.series.par_iter().map(|(symbol, bars)| series(symbol, bars, &distinct[&address(&bars.start)])).collect();
     let mut hasher = Hasher::new();
     text(&mut hasher, VERSION);
     integers(&mut hasher, &[parts.bar_length, i64::from(parts.extended_hours), digests.len() as i64]);

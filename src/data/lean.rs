@@ -139,7 +139,8 @@ fn read_archive(archive: &Archive, wanted: &Wanted) -> Result<(Chunk, u64), Data
     let path = &archive.path;
     let bad = |reason: String| DataError::file(path.display().to_string(), reason);
     let file = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
-    let mut zip = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|e| bad(format!("not a readable zip: {e}")))?;
+    let mut zip =
+        zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|e| bad(format!("not a readable zip: {e}")))?;
     if zip.len() != 1 {
         return Err(bad(format!("the archive has {} entries; expected one CSV", zip.len())));
     }
@@ -226,7 +227,8 @@ impl Rows {
                 let (day, clock) = text.split_once(' ').ok_or_else(wrong)?;
                 let date = compact_date(day).ok_or_else(wrong)?;
                 let (hour, minute) = clock.split_once(':').ok_or_else(wrong)?;
-                let (hour, minute): (i64, i64) = (hour.parse().map_err(|_| wrong())?, minute.parse().map_err(|_| wrong())?);
+                let (hour, minute): (i64, i64) =
+                    (hour.parse().map_err(|_| wrong())?, minute.parse().map_err(|_| wrong())?);
                 midnight_of(date).ok_or_else(wrong)? + (hour * 60 + minute) * MINUTE
             }
         };

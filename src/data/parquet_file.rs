@@ -13,8 +13,8 @@ use super::error::{Place, RowUnit};
 use super::layout::{Layout, QUOTE_NAMES, TRADE_NAMES};
 use crate::market::{DAY, Nanos};
 use polars::prelude::{
-    ArrowSchema, DataType, Field, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series,
-    TimeUnit, infer_schema,
+    ArrowSchema, DataType, Field, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series, TimeUnit,
+    infer_schema,
 };
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -45,13 +45,17 @@ impl ParquetFile {
     /// Reads the footer and finds the columns.
     pub(super) fn open(blob: &Blob, wanted: &Wanted) -> Result<(Arc<ParquetFile>, Found), DataError> {
         let name: Arc<str> = blob.name().into();
-        let bad = |error: polars::error::PolarsError| DataError::file(&*name, format!("not a readable Parquet file: {error}"));
+        let bad = |error: polars::error::PolarsError| {
+            DataError::file(&*name, format!("not a readable Parquet file: {error}"))
+        };
         let metadata = match blob {
             Blob::Path(path) => {
                 let file = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
                 ParquetReader::new(file).get_metadata().map_err(bad)?.clone()
             }
-            Blob::Embedded { bytes, .. } => ParquetReader::new(Cursor::new(*bytes)).get_metadata().map_err(bad)?.clone(),
+            Blob::Embedded { bytes, .. } => {
+                ParquetReader::new(Cursor::new(*bytes)).get_metadata().map_err(bad)?.clone()
+            }
         };
         let schema = Arc::new(infer_schema(&metadata).map_err(bad)?);
         let names: Vec<String> = schema.iter_names().map(|n| n.to_string()).collect();
@@ -65,19 +69,28 @@ impl ParquetFile {
         for &column in numbers {
             let found = type_of(column).unwrap_or(DataType::Null);
             if !is_number(&found) {
-                return Err(DataError::file(&*name, format!("column '{}' is {found}; expected numbers", names[column])));
+                return Err(DataError::file(
+                    &*name,
+                    format!("column '{}' is {found}; expected numbers", names[column]),
+                ));
             }
         }
         if !is_time(&time_type) {
             return Err(DataError::file(
                 &*name,
-                format!("column '{}' is {time_type}; expected a timestamp, a date, an epoch number or text", names[layout.time]),
+                format!(
+                    "column '{}' is {time_type}; expected a timestamp, a date, an epoch number or text",
+                    names[layout.time]
+                ),
             ));
         }
         if let Some(column) = layout.symbol {
             let found = type_of(column).unwrap_or(DataType::Null);
             if found != DataType::String {
-                return Err(DataError::file(&*name, format!("column '{}' is {found}; expected plain text", names[column])));
+                return Err(DataError::file(
+                    &*name,
+                    format!("column '{}' is {found}; expected plain text", names[column]),
+                ));
             }
         }
         let found = Found { notes: extra_note(blob, &layout).into_iter().collect(), ..Found::default() };
@@ -170,12 +183,20 @@ impl Group {
                 let bytes = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
                 let mut reader = ParquetReader::new(bytes);
                 reader.set_metadata(file.metadata.clone());
-                reader.with_slice(slice).with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
+                reader
+                    .with_slice(slice)
+                    .with_projection(Some(vec![column]))
+                    .read_parallel(ParallelStrategy::None)
+                    .finish()
             }
             Blob::Embedded { bytes, .. } => {
                 let mut reader = ParquetReader::new(Cursor::new(*bytes));
                 reader.set_metadata(file.metadata.clone());
-                reader.with_slice(slice).with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
+                reader
+                    .with_slice(slice)
+                    .with_projection(Some(vec![column]))
+                    .read_parallel(ParallelStrategy::None)
+                    .finish()
             }
         };
         let bad = |error| DataError::file(&*file.name, format!("cannot be decoded: {error}"));
@@ -432,14 +453,21 @@ impl Group {
                 return Ok(wide.f64().map_err(fail)?.iter().map(|v| v.unwrap_or(f64::NAN)).collect());
             }
             let (row, nulls) = (first_null(series), series.null_count());
-            let more = if nulls > 1 { format!(" (and in {} further rows of this part)", nulls - 1) } else { String::new() };
+            let more =
+                if nulls > 1 { format!(" (and in {} further rows of this part)", nulls - 1) } else { String::new() };
             return Err(DataError::row(self.place(row), format!("{name} is null{more}")));
         }
         let mut out = Vec::with_capacity(series.len());
         match series.dtype() {
-            DataType::Float64 => series.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values())),
+            DataType::Float64 => {
+                series.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values()))
+            }
             DataType::Int64 => {
-                series.i64().map_err(fail)?.downcast_iter().for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
+                series
+                    .i64()
+                    .map_err(fail)?
+                    .downcast_iter()
+                    .for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
             }
             _ => {
                 let wide = series.cast(&DataType::Float64).map_err(fail)?;
@@ -498,7 +526,9 @@ impl Pick {
     fn numbers(&self, first_row: usize) -> RowNumbers {
         match self {
             Pick::Range(range) => RowNumbers::From((first_row + range.start) as u64 + 1),
-            Pick::List(rows) => RowNumbers::List(rows.iter().map(|&r| (first_row as u32).saturating_add(r + 1)).collect()),
+            Pick::List(rows) => {
+                RowNumbers::List(rows.iter().map(|&r| (first_row as u32).saturating_add(r + 1)).collect())
+            }
         }
     }
 }
@@ -518,7 +548,13 @@ fn nanos_per(unit: TimeUnit) -> Nanos {
 fn is_number(found: &DataType) -> bool {
     matches!(
         found,
-        DataType::Float64 | DataType::Float32 | DataType::Int64 | DataType::Int32 | DataType::UInt64 | DataType::UInt32 | DataType::Null
+        DataType::Float64
+            | DataType::Float32
+            | DataType::Int64
+            | DataType::Int32
+            | DataType::UInt64
+            | DataType::UInt32
+            | DataType::Null
     )
 }
 

@@ -375,7 +375,16 @@ impl Context<'_> {
         let quotes = series.quotes.map(|q| {
             let n = series.time.len();
             let [a, b, c, d, e, f, g, h] = q.map(|column| if column.is_empty() { vec![f64::NAN; n] } else { column });
-            Quotes { bid_open: a, bid_high: b, bid_low: c, bid_close: d, ask_open: e, ask_high: f, ask_low: g, ask_close: h }
+            Quotes {
+                bid_open: a,
+                bid_high: b,
+                bid_low: c,
+                bid_close: d,
+                ask_open: e,
+                ask_high: f,
+                ask_low: g,
+                ask_close: h,
+            }
         });
         let times_digest = super::hash::times(&series.time);
         let bars = Bars { start: Arc::new(series.time), open, high, low, close, volume, quotes };

@@ -38,7 +38,10 @@ impl Inputs {
         if let Some(path) = &options.quotes {
             let found = on_disk(path)?;
             if found.lean.is_some() {
-                return Err(DataError::file(path.display().to_string(), "a Lean folder brings its own quotes; expected a file or a folder of quote bars"));
+                return Err(DataError::file(
+                    path.display().to_string(),
+                    "a Lean folder brings its own quotes; expected a file or a folder of quote bars",
+                ));
             }
             inputs.quotes = found.bars;
         }

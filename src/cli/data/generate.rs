@@ -31,8 +31,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let options =
-        GenerateOptions { symbols: args.symbols, sessions: args.sessions, from: args.from, seed: args.seed };
+    let options = GenerateOptions { symbols: args.symbols, sessions: args.sessions, from: args.from, seed: args.seed };
     let generated = generate(options).map_err(CliError::input)?;
     write_folder(&args.out, args.force, |folder| generated.write(folder)).map_err(CliError::input)?;
     let bars: usize = generated.series.iter().map(|(_, bars)| bars.len()).sum();
