@@ -9,12 +9,16 @@ use crate::settings::Key;
 pub fn assumptions(spec: &RunSpec, market: &Market) -> Vec<String> {
     let mut out = Vec::new();
     out.push(match spec.fill.as_str() {
-        "path" => "Inside a bar prices move straight from the open to the nearer extreme, to the other extreme, to the \
+        "path" => {
+            "Inside a bar prices move straight from the open to the nearer extreme, to the other extreme, to the \
                    close; orders meet that path (fill rule path)."
-            .to_string(),
-        "pessimistic" => "Inside a bar the order of the extremes is the one that leaves less equity at its close (fill \
+                .to_string()
+        }
+        "pessimistic" => {
+            "Inside a bar the order of the extremes is the one that leaves less equity at its close (fill \
                           rule pessimistic)."
-            .to_string(),
+                .to_string()
+        }
         "optimistic" => "Inside a bar the order of the extremes is the one that leaves more equity at its close (fill \
                          rule optimistic): the result is an upper bound."
             .to_string(),
@@ -24,9 +28,11 @@ pub fn assumptions(spec: &RunSpec, market: &Market) -> Vec<String> {
         "close" => "Market orders fill at the close of the bar on which they were decided, which cannot be reached in \
                     practice; stops and limits meet the path of later bars (fill rule close)."
             .to_string(),
-        _ => "Market orders fill at the ask (buy) or bid (sell) of the bar on which they were decided; stops and limits \
+        _ => {
+            "Market orders fill at the ask (buy) or bid (sell) of the bar on which they were decided; stops and limits \
               meet the path of later bars (fill rule quote)."
-            .to_string(),
+                .to_string()
+        }
     });
     let ignores = matches!(spec.fill.as_str(), "next_open" | "close" | "quote");
     out.push(format!(
@@ -54,7 +60,11 @@ pub fn assumptions(spec: &RunSpec, market: &Market) -> Vec<String> {
             percent(account.maintenance_margin),
             percent(account.margin_rate),
             percent(account.borrow_rate),
-            if spec.borrow.is_some() { " where the borrow file says nothing else" } else { ", which are always available" }
+            if spec.borrow.is_some() {
+                " where the borrow file says nothing else"
+            } else {
+                ", which are always available"
+            }
         )
     });
     out.push(match spec.data.adjust {
@@ -89,7 +99,9 @@ fn percent(share: f64) -> f64 {
 fn slippage(model: &str) -> String {
     let mut parts = model.split(':');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some("fixed_pct"), Some(pct), _) => format!("Market and stop fills are {pct} % worse than the price they met."),
+        (Some("fixed_pct"), Some(pct), _) => {
+            format!("Market and stop fills are {pct} % worse than the price they met.")
+        }
         (Some("rule_based"), k, _) => format!(
             "Market and stop fills pay half the spread (a spread of one basis point without quotes) and {} x price x sqrt(quantity \
              / bar volume).",
@@ -108,7 +120,9 @@ fn commission(model: &str) -> String {
         "none" => "none".to_string(),
         "alpaca" => "no commission, SEC and TAF fees on sales (alpaca)".to_string(),
         "tradier" => "no commission, SEC and TAF fees on sales (tradier)".to_string(),
-        "ibkr_fixed" => "0.005 a share, at least 1 and at most 1 % of an order, SEC and TAF fees (ibkr_fixed)".to_string(),
+        "ibkr_fixed" => {
+            "0.005 a share, at least 1 and at most 1 % of an order, SEC and TAF fees (ibkr_fixed)".to_string()
+        }
         "ibkr_tiered" => {
             "0.0035 a share, at least 0.35 and at most 1 % of an order, exchange, clearing and regulatory fees \
              (ibkr_tiered)"

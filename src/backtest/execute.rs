@@ -151,8 +151,7 @@ pub fn prices_of_trades(market: &Market, traded: &[String]) -> Vec<PriceSeries> 
 
 /// Names of the symbols with trades.
 pub fn traded_symbols(result: &RunResult) -> Vec<String> {
-    let mut names: Vec<String> =
-        result.trades.iter().map(|t| result.instruments[t.symbol.index()].clone()).collect();
+    let mut names: Vec<String> = result.trades.iter().map(|t| result.instruments[t.symbol.index()].clone()).collect();
     names.sort_unstable();
     names.dedup();
     names

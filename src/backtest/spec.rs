@@ -125,8 +125,7 @@ impl RunSpec {
             .iter()
             .map(|choice| {
                 let spec = RunSpec::strategy(&choice.name)?;
-                let given: Vec<(String, String)> =
-                    choice.params.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                let given: Vec<(String, String)> = choice.params.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
                 Ok((spec, spec.check(&given)?))
             })
             .collect()

@@ -107,13 +107,21 @@ fn describe(summary: &Summary, folder: &Path) -> String {
         ("CAGR", percent("cagr"), "expectancy", number("expectancy")),
         ("Sharpe", number("sharpe"), "commission", money(summary.costs.commission)),
         ("Sortino", number("sortino"), "slippage", money(summary.costs.slippage)),
-        ("max drawdown", percent("max_drawdown"), "borrow, interest", money(summary.costs.borrow + summary.costs.interest)),
-        ("volatility", percent("annual_volatility"), "ambiguous trades", format!("{} ({:.2})", summary.ambiguity.trades, summary.ambiguity.pnl)),
+        (
+            "max drawdown",
+            percent("max_drawdown"),
+            "borrow, interest",
+            money(summary.costs.borrow + summary.costs.interest),
+        ),
+        (
+            "volatility",
+            percent("annual_volatility"),
+            "ambiguous trades",
+            format!("{} ({:.2})", summary.ambiguity.trades, summary.ambiguity.pnl),
+        ),
     ];
-    let table: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|(a, b, c, d)| vec![a.to_string(), b, format!("   {c}"), d])
-        .collect();
+    let table: Vec<Vec<String>> =
+        rows.into_iter().map(|(a, b, c, d)| vec![a.to_string(), b, format!("   {c}"), d]).collect();
     let _ = writeln!(out);
     // Names to the left, figures to the right, in both halves.
     let left: Vec<Vec<String>> = table.iter().map(|r| r[..2].to_vec()).collect();

@@ -1,8 +1,38 @@
 //! `tbot indicators`: indicator columns of market data as CSV.
 
+use super::CliError;
+use super::data::LoadArgs;
+use super::output::print;
+use crate::data::load;
 use crate::indicators::{Indicator, Input};
 use crate::market::{Market, SymbolId, format_time};
 use std::io::{self, Write};
+
+/// Computes indicators of market data: one CSV column an output, empty during warm-up.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// sma:20 ema:20 rsi:14 atr:14 bollinger:20:2 macd:12:26:9 macd_plain:12:26:9 vwap opening_range:20 donchian:20
+    /// stddev:20
+    #[arg(required = true, value_name = "INDICATOR")]
+    indicators: Vec<Indicator>,
+    /// A Parquet or CSV file, a folder of them, a Lean data folder, or the name of a data set
+    #[arg(long, value_name = "PATH|NAME")]
+    data: Option<String>,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let options = args.load.to_options(args.data.as_deref())?;
+    let market = load(&options).map_err(CliError::input)?;
+    for note in &market.notes {
+        eprintln!("note: {note}");
+    }
+    let mut out = Vec::new();
+    write_indicators(&market, &args.indicators, &mut out).map_err(CliError::failed)?;
+    print(&String::from_utf8_lossy(&out))
+}
 
 /// Writes `ts,symbol` and one column an output of `specs`, symbol after symbol in order of name: a row a
 /// bar, `ts` its start in UTC, empty cells during warm-up. Numbers read back to the same bits.

@@ -27,7 +27,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     if args.json {
         let list: Vec<Value> = chosen.iter().map(|spec| describe_json(spec)).collect();
-        let document = if args.name.is_some() { list.into_iter().next().unwrap_or(Value::Null) } else { Value::Array(list) };
+        let document =
+            if args.name.is_some() { list.into_iter().next().unwrap_or(Value::Null) } else { Value::Array(list) };
         let text = serde_json::to_string_pretty(&document).map_err(CliError::failed)?;
         return print(&format!("{text}\n"));
     }

@@ -62,7 +62,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 }
 
 fn read_json(path: &Path) -> Result<Value, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
     serde_json::from_str(&text).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
 }
 
