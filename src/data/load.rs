@@ -226,3 +226,67 @@ fn action_book(inputs: &Inputs, names: &[String]) -> Result<ActionBook, DataErro
     }
     Ok(book)
 }
+
+#[cfg(test)]
+mod zz {
+    #[test]
+    fn count_events() {
+        use crate::data::*;
+        let market = load(&LoadOptions::new(Source::Named("generated_minutes".into()))).unwrap();
+        let f = market.fundamentals.as_ref().unwrap();
+        let (mut open, mut mid, mut close) = ([0, 0], [0, 0], [0, 0]);
+        let mut gaps = 0;
+        for id in market.symbol_ids() {
+            let Some(fu) = f.get(&id).map(|r| r[0].clone()) else { continue };
+            if fu.market_cap.unwrap() > 1e10 || fu.pe_ratio.is_none() || fu.debt_equity.unwrap() > 2.5 {
+                continue;
+            }
+            let b = &market.series[id.index()];
+            for d in 1..market.days.len() {
+                let r = market.day_range(id, d);
+                let p = market.day_range(id, d - 1);
+                let vol: f64 = b.volume[p].iter().sum();
+                if vol < 1e6 {
+                    println!("low volume {} {}", market.symbols[id.index()], vol);
+                    continue;
+                }
+                let s = r.start;
+                let o = b.open[s];
+                let ok = |x: f64| (x / o - 1.0).abs() <= 0.1 && (5.0..=100.0).contains(&x);
+                if !ok(o) {
+                    gaps += 1;
+                }
+                let hi = b.high[s..s + 20].iter().fold(0.0f64, |a, x| a.max(*x));
+                let lo = b.low[s..s + 20].iter().fold(1e9f64, |a, x| a.min(*x));
+                if let Some(i) = (s + 20..s + 30).find(|&i| b.close[i] > hi * 1.02 || b.close[i] < lo * 0.98) {
+                    if ok(b.close[i]) {
+                        open[usize::from(b.close[i] < lo)] += 1;
+                    }
+                }
+                let mut pv = 0.0;
+                let mut v = 0.0;
+                let mut hit = None;
+                for i in s..s + 85 {
+                    pv += (b.high[i] + b.low[i] + b.close[i]) / 3.0 * b.volume[i];
+                    v += b.volume[i];
+                    if i >= s + 75 && hit.is_none() {
+                        let w = pv / v;
+                        if (b.close[i] / w - 1.0).abs() >= 0.02 {
+                            hit = Some(b.close[i] < w);
+                        }
+                    }
+                }
+                if let Some(x) = hit {
+                    mid[usize::from(x)] += 1;
+                }
+                if r.len() == 390 {
+                    let m = b.close[s + 309] / b.open[s + 300] - 1.0;
+                    if m.abs() > 0.003 {
+                        close[usize::from(m < 0.0)] += 1;
+                    }
+                }
+            }
+        }
+        println!("OPEN {open:?} MID {mid:?} CLOSE {close:?} gaps {gaps}");
+    }
+}

@@ -172,8 +172,11 @@ pub fn session_strategies(settings: &Settings) -> Vec<&'static str> {
         ("close", settings.flag(Key::StratCloseEnabled)),
     ];
     let sequence = settings.list(Key::StrategySequence).iter().copied();
-    let chosen: Vec<&'static str> =
-        if only.is_empty() { sequence.collect() } else { enabled.map(|e| e.0).into_iter().filter(|n| *n == only).collect() };
+    let chosen: Vec<&'static str> = if only.is_empty() {
+        sequence.collect()
+    } else {
+        enabled.map(|e| e.0).into_iter().filter(|n| *n == only).collect()
+    };
     chosen.into_iter().filter(|name| enabled.contains(&(name, true))).collect()
 }
 

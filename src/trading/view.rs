@@ -167,8 +167,11 @@ impl<'a> View<'a> {
     /// prices that indicators see.
     pub fn daily_closes(&self, symbol: SymbolId, count: usize) -> Vec<f64> {
         let last_bars = (0..self.day).rev().map(|day| self.market.day_range(symbol, day));
-        let mut closes: Vec<f64> =
-            last_bars.filter(|bars| !bars.is_empty()).take(count).map(|bars| self.close_at(symbol, bars.end - 1)).collect();
+        let mut closes: Vec<f64> = last_bars
+            .filter(|bars| !bars.is_empty())
+            .take(count)
+            .map(|bars| self.close_at(symbol, bars.end - 1))
+            .collect();
         closes.reverse();
         closes
     }

@@ -1,9 +1,15 @@
 //! All integration tests, in one binary: every further binary would link polars again.
 
 mod calendar;
+mod indicators;
+mod look_ahead;
+mod option;
 mod oracle;
 mod report;
 mod run_fixture;
 mod runs;
 mod settings;
+mod small_market;
+mod stats;
 mod store;
+mod windows;

@@ -3,8 +3,8 @@
 use super::super::params::{ParamError, Params};
 use super::clock::Window;
 use super::rule::{Rule, Signal};
-use crate::settings::{Key, Settings};
 use crate::market::Nanos;
+use crate::settings::{Key, Settings};
 use crate::trading::{Columns, Orders, Side, View};
 
 /// Highest high and lowest low of the analysis.
@@ -82,7 +82,13 @@ impl Protection {
         let sign = side.sign();
         let stop = match (self.stop, fades) {
             (StopRule::None, _) => return (None, None),
-            (StopRule::Range, false) => if side == Side::Buy { range.low } else { range.high },
+            (StopRule::Range, false) => {
+                if side == Side::Buy {
+                    range.low
+                } else {
+                    range.high
+                }
+            }
             (StopRule::Midpoint, false) => range.middle(),
             (StopRule::Range, true) => close - sign * (range.high - range.low),
             (StopRule::Midpoint, true) => close - sign * (range.high - range.low) / 2.0,

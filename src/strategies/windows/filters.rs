@@ -1,8 +1,8 @@
 //! Which symbols a window strategy may trade. All filters look at the symbol of the signal, never at what is
 //! bought in its place.
 
-use crate::trading::Columns;
 use crate::market::Fundamental;
+use crate::trading::Columns;
 
 /// Bounds of the filters; bounds themselves pass.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -62,16 +62,32 @@ macro_rules! params {
 
 pub(in super::super) const OPEN_PARAMS: &[ParamSpec] = params!(
     [
-        StratOpenEnabled, StartTimeOpen, OpenAnalysisTime, OpenBreakoutTime, OpenMonitoringTime, StratOpenBuffer,
-        ShortTypeOpen, MaxGapPctOpen, MinMarketCapOpen, MaxMarketCapOpen
+        StratOpenEnabled,
+        StartTimeOpen,
+        OpenAnalysisTime,
+        OpenBreakoutTime,
+        OpenMonitoringTime,
+        StratOpenBuffer,
+        ShortTypeOpen,
+        MaxGapPctOpen,
+        MinMarketCapOpen,
+        MaxMarketCapOpen
     ],
     [RANGE_STOP, TARGET_R]
 );
 
 pub(in super::super) const MID_PARAMS: &[ParamSpec] = params!(
     [
-        StratMidEnabled, StartTimeMid, MidAnalysisTime, MidBreakoutTime, MidMonitoringTime, StratMidVwapThreshold,
-        ShortTypeMid, MaxGapPctMid, MinMarketCapMid, MaxMarketCapMid
+        StratMidEnabled,
+        StartTimeMid,
+        MidAnalysisTime,
+        MidBreakoutTime,
+        MidMonitoringTime,
+        StratMidVwapThreshold,
+        ShortTypeMid,
+        MaxGapPctMid,
+        MinMarketCapMid,
+        MaxMarketCapMid
     ],
     [
         ParamSpec {
@@ -91,8 +107,16 @@ pub(in super::super) const MID_PARAMS: &[ParamSpec] = params!(
 
 pub(in super::super) const CLOSE_PARAMS: &[ParamSpec] = params!(
     [
-        StratCloseEnabled, StartTimeClose, CloseAnalysisTime, CloseBreakoutTime, CloseMonitoringTime,
-        StratCloseVixThreshold, ShortTypeClose, MaxGapPctClose, MinMarketCapClose, MaxMarketCapClose
+        StratCloseEnabled,
+        StartTimeClose,
+        CloseAnalysisTime,
+        CloseBreakoutTime,
+        CloseMonitoringTime,
+        StratCloseVixThreshold,
+        ShortTypeClose,
+        MaxGapPctClose,
+        MinMarketCapClose,
+        MaxMarketCapClose
     ],
     [
         ParamSpec {

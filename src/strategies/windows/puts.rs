@@ -46,9 +46,7 @@ pub(super) fn choose(
         return Some(PutContract { underlying: symbol, strike: nearest_strike(price), expiry, volatility, rate });
     }
     let Some(quote) = quoted(symbol, price, view) else {
-        orders.warn(format!(
-            "{name}: some puts were not bought because the session had no quote of one by then"
-        ));
+        orders.warn(format!("{name}: some puts were not bought because the session had no quote of one by then"));
         return None;
     };
     let mid = (quote.bid + quote.ask) / 2.0;

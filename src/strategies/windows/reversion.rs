@@ -3,8 +3,8 @@
 use super::super::params::{ParamError, Params};
 use super::clock::Window;
 use super::rule::{Rule, Signal};
-use crate::settings::{Key, Settings};
 use crate::market::Nanos;
+use crate::settings::{Key, Settings};
 use crate::trading::{Columns, Side};
 
 /// Running sums of the VWAP since the session's open.
@@ -20,7 +20,8 @@ impl Sums {
     /// Takes in the bars that are new. The terms and their order are those of the indicator `vwap`.
     fn update(&mut self, bars: &Columns<'_>) {
         let from = self.bars;
-        let columns = bars.high[from..].iter().zip(&bars.low[from..]).zip(&bars.close[from..]).zip(&bars.volume[from..]);
+        let columns =
+            bars.high[from..].iter().zip(&bars.low[from..]).zip(&bars.close[from..]).zip(&bars.volume[from..]);
         for (((high, low), close), volume) in columns {
             self.value += (high + low + close) / 3.0 * volume;
             self.volume += volume;

@@ -110,8 +110,7 @@ impl<R: Rule> WindowStrategy<R> {
             return list;
         }
         for symbol in view.symbols() {
-            if !self.tradable[symbol.index()]
-                || !(unfiltered || filters.passes_fundamentals(view.fundamental(symbol)))
+            if !self.tradable[symbol.index()] || !(unfiltered || filters.passes_fundamentals(view.fundamental(symbol)))
             {
                 continue;
             }

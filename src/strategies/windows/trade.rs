@@ -175,7 +175,8 @@ impl Trade {
             // This cancels the entry's children too, the market-on-close order among them.
             orders.cancel(self.entry);
         }
-        let refused = self.others.last().and_then(|id| view.order(*id)).is_some_and(|r| r.state == OrderState::Rejected);
+        let refused =
+            self.others.last().and_then(|id| view.order(*id)).is_some_and(|r| r.state == OrderState::Rejected);
         if refused {
             // Asking again would be refused again; the market-on-close order remains.
             return;
