@@ -34,6 +34,20 @@ pub struct Limits {
     pub borrow: BTreeMap<SymbolId, (f64, f64)>,
 }
 
+impl Default for Limits {
+    /// No limits beside those of the account.
+    fn default() -> Limits {
+        Limits {
+            disable_all_trades: false,
+            daily_loss_limit: f64::INFINITY,
+            max_open_positions: usize::MAX,
+            defense: None,
+            account: AccountRules::default(),
+            borrow: BTreeMap::new(),
+        }
+    }
+}
+
 /// Tells yes or no to every order.
 #[derive(Debug, Clone)]
 pub struct RiskDesk {

@@ -10,9 +10,8 @@ use tradebot::market::{
     format_time, parse_date,
 };
 use tradebot::risk::Limits;
-use tradebot::sim::{Commission, FillRule, SimRules, Slippage};
+use tradebot::sim::SimRules;
 use tradebot::strategies::{BuildContext, find};
-use tradebot::trading::{AccountKind, AccountRules};
 
 /// A bar whose four prices are one.
 pub fn flat(price: f64) -> Bar {
@@ -22,6 +21,26 @@ pub fn flat(price: f64) -> Bar {
 /// A bar from one price to another.
 pub fn step(open: f64, close: f64) -> Bar {
     Bar { open, high: open.max(close), low: open.min(close), close, volume: 10_000.0 }
+}
+
+/// Prices of a random walk in cents, the same for the same seed, with a bar missing here and there.
+pub fn walk(seed: u64, sessions: usize) -> impl Fn(usize, usize) -> Option<Bar> {
+    let mut state = seed;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1u32 << 31)
+    };
+    let mut bars = Vec::new();
+    let mut price: f64 = 50.0;
+    for _ in 0..sessions * 390 {
+        let open = price;
+        price = ((open * (1.0 + (next() - 0.5) * 0.02)) * 100.0).round() / 100.0;
+        let (high, low) = (open.max(price) + 0.05, open.min(price) - 0.05);
+        let missing = next() < 0.05;
+        let volume = (next() * 1e5).floor();
+        bars.push(if missing { None } else { Some(Bar { open, high, low, close: price, volume }) });
+    }
+    move |day, minute| bars[day * 390 + minute]
 }
 
 /// What a market is made from. Symbols are sorted by name when it is built.
@@ -101,34 +120,7 @@ impl SmallMarket {
 
 /// 100,000 dollars on margin, no latency, no costs, no limits.
 pub fn plain_run() -> RunConfig {
-    RunConfig {
-        cash: 100_000.0,
-        rules: SimRules {
-            fill: FillRule::Path,
-            latency: 0,
-            commission: Commission::None,
-            slippage: Slippage::None,
-            participation: 0.0,
-            limit_penetrate: false,
-            fractional: true,
-            seed: 1,
-        },
-        limits: Limits {
-            disable_all_trades: false,
-            daily_loss_limit: f64::INFINITY,
-            max_open_positions: 1_000,
-            defense: None,
-            account: AccountRules {
-                kind: AccountKind::Margin,
-                initial_margin: 0.5,
-                maintenance_margin: 0.25,
-                margin_rate: 0.0,
-                borrow_rate: 0.0,
-                fractional: true,
-            },
-            borrow: BTreeMap::new(),
-        },
-    }
+    RunConfig { cash: 100_000.0, rules: SimRules::default(), limits: Limits::default() }
 }
 
 /// A built-in strategy with parameters, whole shares unless `fractional`.

@@ -1,6 +1,6 @@
 //! The rules of `open`, `mid` and `close`, on days worked out by hand.
 
-use crate::small_market::{SmallMarket, fills, flat, plain_run, run_one, run_with, step, strategy};
+use crate::small_market::{SmallMarket, fills, flat, plain_run, run_one, run_with, step, strategy, walk};
 use tradebot::backtest::RunResult;
 use tradebot::market::{Bar, MINUTE, Market, OptionQuote, OptionRight, SECOND, parse_date};
 use tradebot::risk::Defense;
@@ -532,34 +532,14 @@ fn the_daily_loss_limit_closes_the_trades_and_the_strategy_does_not_trade_agains
     );
 }
 
-/// Prices of a random walk in cents, the same for the same seed.
-fn walk(seed: u64) -> impl Fn(usize, usize) -> Option<Bar> {
-    let mut state = seed;
-    let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as f64 / f64::from(1u32 << 31)
-    };
-    let mut bars = Vec::new();
-    let mut price: f64 = 50.0;
-    for _ in 0..6 * 390 {
-        let open = price;
-        price = ((open * (1.0 + (next() - 0.5) * 0.02)) * 100.0).round() / 100.0;
-        let (high, low) = (open.max(price) + 0.05, open.min(price) - 0.05);
-        let missing = next() < 0.05;
-        let volume = (next() * 1e5).floor();
-        bars.push(if missing { None } else { Some(Bar { open, high, low, close: price, volume }) });
-    }
-    move |day, minute| bars[day * 390 + minute]
-}
-
 #[test]
 fn nothing_is_held_over_night_and_no_exit_turns_a_position() {
     let market = SmallMarket::new("2024-01-08", "2024-01-12")
-        .symbol("A", walk(1))
-        .symbol("B", walk(2))
-        .symbol("C", walk(3))
-        .symbol("D", walk(4))
-        .symbol("SH", walk(5))
+        .symbol("A", walk(1, 5))
+        .symbol("B", walk(2, 5))
+        .symbol("C", walk(3, 5))
+        .symbol("D", walk(4, 5))
+        .symbol("SH", walk(5, 5))
         .healthy()
         .inverse("SH", 1.0)
         .vix(&[("2024-01-05", 20.0)])
