@@ -293,10 +293,11 @@ const TbotCharts = (() => {
   function drawMark(g, shape, x, y, size, fill, edge) {
     g.beginPath();
     if (shape === 'up' || shape === 'down') {
-      const tip = shape === 'up' ? -size : size;
-      g.moveTo(x, y + tip);
-      g.lineTo(x + size, y - tip * 0.8);
-      g.lineTo(x - size, y - tip * 0.8);
+      // The tip is at the price, so that an exit on the same candle does not cover it.
+      const base = y + (shape === 'up' ? size : -size) * 1.8;
+      g.moveTo(x, y);
+      g.lineTo(x + size, base);
+      g.lineTo(x - size, base);
       g.closePath();
     } else if (shape === 'cross') {
       const arm = size * 0.8;
@@ -339,7 +340,7 @@ const TbotCharts = (() => {
       this.tableButton.before(
         this.button('−', () => this.zoom(1.6), 'Zoom out'),
         this.button('+', () => this.zoom(1 / 1.6), 'Zoom in'),
-        this.button('Reset', () => this.reset(), 'Show everything'));
+        this.button('Reset', () => this.reset(), 'Reset: show everything'));
       this.pointers = new Map();
       this.listen();
       this.setData(data);
@@ -540,7 +541,7 @@ const TbotCharts = (() => {
       const drawTo = Math.min(this.x.length, to + 1);
       const plans = panes.map((pane) => {
         const [low, high] = this.range(pane, from, to);
-        return { pane, low, high, ticks: niceTicks(low, high, pane.height / 42) };
+        return { pane, low, high, ticks: niceTicks(low, high, Math.max(2, pane.height / 42)) };
       });
       const labelWidth = Math.max(28, ...plans.flatMap((p) => p.ticks.values.map((v) => g.measureText(p.pane.format(v, p.ticks.step)).width)));
       const left = Math.ceil(labelWidth) + 10;
@@ -636,7 +637,7 @@ const TbotCharts = (() => {
       const c = this.colours;
       const step = toPixel(1) - toPixel(0);
       g.lineWidth = 1;
-      if (step < 3) {
+      if (step < 2) {
         g.strokeStyle = c.muted;
         g.beginPath();
         let i = from;
@@ -653,7 +654,7 @@ const TbotCharts = (() => {
         g.stroke();
         return;
       }
-      const body = Math.max(2, Math.min(14, Math.floor(step * 0.7)));
+      const body = Math.max(1, Math.min(14, Math.floor(step * 0.7)));
       for (let i = from; i < to; i++) {
         const x = Math.round(toPixel(this.x[i])) + 0.5;
         const rising = close[i] >= open[i];
@@ -666,11 +667,12 @@ const TbotCharts = (() => {
         g.lineTo(x, y(low[i]));
         g.stroke();
         const [boxTop, boxHeight] = [Math.round(upper) + 0.5, Math.max(0.5, Math.round(lower - upper))];
-        if (!rising) {
-          g.fillStyle = c.down;
+        // Too narrow for a hollow to be seen, both kinds are filled.
+        if (!rising || body < 4) {
+          g.fillStyle = rising ? c.up : c.down;
           g.fillRect(x - body / 2, boxTop, body, boxHeight);
         }
-        g.strokeRect(x - body / 2, boxTop, body, boxHeight);
+        if (body >= 4) g.strokeRect(x - body / 2, boxTop, body, boxHeight);
       }
     }
 
@@ -708,9 +710,11 @@ const TbotCharts = (() => {
       g.textAlign = 'left';
       g.lineWidth = 3;
       g.strokeStyle = c.panel;
-      g.strokeText(text, at, y(value) - 4);
+      // Towards zero, away from the line.
+      const height = y(value) + (y(0) < y(value) ? -14 : 14);
+      g.strokeText(text, at, height);
       g.fillStyle = c.text;
-      g.fillText(text, at, y(value) - 4);
+      g.fillText(text, at, height);
     }
 
     drawTimeAxis(g, ticks, toPixel, top, left, right) {
@@ -836,7 +840,9 @@ const TbotCharts = (() => {
       const right = width - 10;
       const step = (right - left) / Math.max(1, bars.length);
       this.frame = { left, step };
-      const y = (v) => 4 + (height - 4) * (1 - (v - bottom) / (top - bottom));
+      // The texts of the lines stand above the bars.
+      const above = 4 + 16 * (this.data.lines?.length ?? 0);
+      const y = (v) => above + (height - above) * (1 - (v - bottom) / (top - bottom));
       this.valueAxis(g, ticks, y, left, right, format);
       const gap = edges ? Math.min(1, step * 0.1) : Math.min(24, step * 0.3);
       bars.forEach((bar, k) => {
@@ -884,9 +890,9 @@ const TbotCharts = (() => {
         const textAt = x + width + 8 < right ? x + 5 : x - 5 - width;
         g.lineWidth = 3;
         g.strokeStyle = c.panel;
-        g.strokeText(text, textAt, 12 + k * 16);
+        g.strokeText(text, textAt, 10 + k * 16);
         g.fillStyle = c.text;
-        g.fillText(text, textAt, 12 + k * 16);
+        g.fillText(text, textAt, 10 + k * 16);
         g.lineWidth = 1;
       });
     }

@@ -27,7 +27,7 @@ pub use equity::{drawdowns, read_equity};
 pub use error::StoreError;
 pub use summary::{Elapsed, Summary};
 pub use tables::{FileTime, FillRow, OrderRow, TradeRow, read_fills, read_orders, read_trades};
-pub use write::{write_run, write_report};
+pub use write::{write_report, write_run};
 
 use super::EquityCurve;
 use serde_json::Value;

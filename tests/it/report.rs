@@ -54,7 +54,19 @@ fn the_page_has_one_heading_and_every_section() {
     let f = fixture();
     let page = page(&f, &trade_rows(&f));
     assert_eq!(page.matches("<h1>").count(), 1);
-    for id in ["verdict", "equity", "prices", "returns", "trades", "metrics", "costs", "ambiguity", "assumptions", "data", "reproduce"] {
+    for id in [
+        "verdict",
+        "equity",
+        "prices",
+        "returns",
+        "trades",
+        "metrics",
+        "costs",
+        "ambiguity",
+        "assumptions",
+        "data",
+        "reproduce",
+    ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "section {id}");
         assert!(page.contains(&format!("href=\"#{id}\"")), "link to {id}");
     }
@@ -106,8 +118,12 @@ fn every_trade_is_marked_and_every_session_listed() {
     assert_eq!(data["sessions"]["date"].as_array().unwrap().len(), 60);
     assert_eq!(data["zone"].as_array().unwrap().len(), 2, "daylight saving begins within the run");
     assert_eq!(data["strategies"]["names"].as_array().unwrap().len(), 3);
-    let last: Vec<f64> =
-        data["strategies"]["values"].as_array().unwrap().iter().map(|v| v.as_array().unwrap().last().unwrap().as_f64().unwrap()).collect();
+    let last: Vec<f64> = data["strategies"]["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_array().unwrap().last().unwrap().as_f64().unwrap())
+        .collect();
     let net: f64 = f.result.trades.iter().map(|t| t.pnl).sum();
     assert!((last.iter().sum::<f64>() - net).abs() < 0.05, "the lines end at the net result");
 }

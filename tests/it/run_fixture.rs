@@ -7,9 +7,7 @@ use tradebot::backtest::report::PriceSeries;
 use tradebot::backtest::store::{Elapsed, Summary};
 use tradebot::backtest::{Ambiguity, Costs, DailyEquity, EquityCurve, RunResult};
 use tradebot::market::{MINUTE, Nanos, SymbolId, new_york_offset, parse_time};
-use tradebot::trading::{
-    Fill, Order, OrderEvent, OrderId, OrderRecord, OrderRequest, OrderState, Side, Trade,
-};
+use tradebot::trading::{Fill, Order, OrderEvent, OrderId, OrderRecord, OrderRequest, OrderState, Side, Trade};
 
 pub const SESSIONS: usize = 60;
 pub const BARS: usize = 390;
@@ -145,9 +143,9 @@ fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries], k:
     let exit = entry + 3 + random.below(hold - 3);
     let series = &prices[symbol];
     let rises = series.open[exit] > series.open[entry];
-    let right = random.next() < 0.56;
+    let right = random.next() < 0.63;
     let side = if rises == right { Side::Buy } else { Side::Sell };
-    let qty = (18_000.0 / series.open[entry]).floor();
+    let qty = (40_000.0 / series.open[entry]).floor();
     let slip = 0.0001;
     let entry_price = series.open[entry] * (1.0 + side.sign() * slip);
     let exit_price = series.open[exit] * (1.0 - side.sign() * slip);
@@ -273,7 +271,8 @@ fn summary(result: &RunResult, opens: &[Nanos]) -> Summary {
         metrics: metrics(result),
         costs: result.costs,
         ambiguity: result.ambiguity,
-        data_quality: match json!({"missing_bars": 12, "gaps": 4, "missing_sessions": 0, "zero_volume": 31, "jumps": 0, "outside_session": 0, "not_selected": 18720}) {
+        data_quality: match json!({"missing_bars": 12, "gaps": 4, "missing_sessions": 0, "zero_volume": 31, "jumps": 0, "outside_session": 0, "not_selected": 18720})
+        {
             Value::Object(map) => map,
             _ => Map::new(),
         },

@@ -46,7 +46,16 @@ fn the_folder_holds_the_files_of_the_contract() {
     let dir = write(out.path(), &fixture(), "a");
     assert_eq!(
         names(&dir),
-        ["equity.csv", "equity.parquet", "fills.csv", "orders.csv", "report.html", "run.json", "summary.json", "trades.csv"]
+        [
+            "equity.csv",
+            "equity.parquet",
+            "fills.csv",
+            "orders.csv",
+            "report.html",
+            "run.json",
+            "summary.json",
+            "trades.csv"
+        ]
     );
     let first_line = |name: &str| fs::read_to_string(dir.join(name)).unwrap().lines().next().unwrap().to_string();
     assert_eq!(
@@ -73,9 +82,29 @@ fn summary_keys_are_those_of_the_contract() {
     assert_eq!(
         keys,
         [
-            "run_id", "fingerprint", "data_hash", "seed", "version", "strategies", "params", "symbols", "from", "to",
-            "bars", "sessions", "start_equity", "final_equity", "fills", "orders", "trades", "metrics", "costs",
-            "ambiguity", "data_quality", "warnings", "elapsed"
+            "run_id",
+            "fingerprint",
+            "data_hash",
+            "seed",
+            "version",
+            "strategies",
+            "params",
+            "symbols",
+            "from",
+            "to",
+            "bars",
+            "sessions",
+            "start_equity",
+            "final_equity",
+            "fills",
+            "orders",
+            "trades",
+            "metrics",
+            "costs",
+            "ambiguity",
+            "data_quality",
+            "warnings",
+            "elapsed"
         ]
     );
 }

@@ -34,7 +34,11 @@ fn defined(value: Option<f64>, text: impl FnOnce(f64) -> String) -> String {
 
 /// Adds a plus sign to a positive number, so that the direction never hangs on colour alone.
 fn signed(text: String) -> String {
-    if text.starts_with('-') || !text.bytes().any(|b| b.is_ascii_digit() && b != b'0') { text } else { format!("+{text}") }
+    if text.starts_with('-') || !text.bytes().any(|b| b.is_ascii_digit() && b != b'0') {
+        text
+    } else {
+        format!("+{text}")
+    }
 }
 
 /// Dollars and cents: `-1,234.50`.

@@ -20,19 +20,19 @@ pub fn tiles(s: &Summary) -> Vec<Tile> {
     let drawdown = metric("max_drawdown");
     let tile = |label, value, detail, tone| Tile { label, value, detail, tone };
     vec![
-        tile(
-            "Final equity",
-            format!("${}", money(s.final_equity)),
-            format!("from ${}", money(s.start_equity)),
-            "",
-        ),
+        tile("Final equity", format!("${}", money(s.final_equity)), format!("from ${}", money(s.start_equity)), ""),
         tile(
             "Total return",
             signed_percent(total_return),
             format!("{} after all costs", signed_money(s.final_equity - s.start_equity)),
             tone(total_return),
         ),
-        tile("CAGR", signed_percent(metric("cagr")), format!("over {}", plural(s.sessions, "session")), tone(metric("cagr"))),
+        tile(
+            "CAGR",
+            signed_percent(metric("cagr")),
+            format!("over {}", plural(s.sessions, "session")),
+            tone(metric("cagr")),
+        ),
         tile(
             "Sharpe ratio",
             ratio(metric("sharpe"), 2),
@@ -46,30 +46,22 @@ pub fn tiles(s: &Summary) -> Vec<Tile> {
             "Max drawdown",
             percent(drawdown),
             match metric("max_drawdown_duration_periods") {
-                Some(duration) if duration >= 0.0 => format!("longest {}", plural(duration as u64, "session")),
-                _ => "daily closes".to_string(),
+                Some(duration) if duration >= 0.0 => {
+                    format!("longest {}, at daily closes", plural(duration as u64, "session"))
+                }
+                _ => "at daily closes".to_string(),
             },
             tone(drawdown),
         ),
         tile("Trades", count(s.trades), format!("{}, {}", plural(s.orders, "order"), plural(s.fills, "fill")), ""),
-        tile(
-            "Win rate",
-            percent(metric("win_rate")),
-            format!("payoff ratio {}", ratio(metric("payoff_ratio"), 2)),
-            "",
-        ),
+        tile("Win rate", percent(metric("win_rate")), format!("payoff ratio {}", ratio(metric("payoff_ratio"), 2)), ""),
         tile(
             "Profit factor",
             ratio(metric("profit_factor"), 2),
             format!("{} per trade", signed_money(metric("expectancy"))),
             tone(metric("profit_factor").map(|p| p - 1.0)),
         ),
-        tile(
-            "Costs / gross profit",
-            percent(cost_share(s)),
-            format!("${} in costs", money(total_costs(s))),
-            "",
-        ),
+        tile("Costs / gross profit", percent(cost_share(s)), format!("${} in costs", money(total_costs(s))), ""),
         tile(
             "Ambiguity",
             format!("${}", money(s.ambiguity.pnl)),

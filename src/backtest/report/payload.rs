@@ -1,10 +1,10 @@
 //! The block of JSON that the charts draw from.
 
+use super::ReportSource;
 use super::decimate::{buckets, curve_rows};
 use super::histogram::{Histogram, histogram, quantile};
 use super::prices::PricePanel;
 use super::sessions::{SessionClose, offsets};
-use super::ReportSource;
 use crate::backtest::store::{TradeRow, drawdowns};
 use crate::market::{Nanos, SECOND, format_date};
 use serde::Serialize;
@@ -128,7 +128,10 @@ impl Payload {
 
     /// The JSON text, safe inside a `<script>` element: no `<` is left that could end it or open a comment.
     pub fn to_script(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)?.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
+        Ok(serde_json::to_string(self)?
+            .replace('<', "\\u003c")
+            .replace('\u{2028}', "\\u2028")
+            .replace('\u{2029}', "\\u2029"))
     }
 
     /// Whether prices are part of the page.

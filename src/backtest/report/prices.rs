@@ -96,9 +96,11 @@ impl PricePanel {
         let overview = (OVERVIEW_CANDLES / chosen.len()).clamp(OVERVIEW_OF_ONE.start, OVERVIEW_OF_ONE.end);
         let days: Vec<Vec<(NaiveDate, Range<usize>)>> = chosen
             .iter()
-            .map(|(series, trades)| {
-                if series.times.len() <= overview { Vec::new() } else { traded_days(series, trades) }
-            })
+            .map(
+                |(series, trades)| {
+                    if series.times.len() <= overview { Vec::new() } else { traded_days(series, trades) }
+                },
+            )
             .collect();
         let candles = |factor: usize| -> usize { days.iter().flatten().map(|(_, r)| r.len().div_ceil(factor)).sum() };
         let factor = DAY_FACTORS.into_iter().find(|&factor| candles(factor) <= DAY_CANDLES);

@@ -1,5 +1,6 @@
 //! What the template `web/report.html` shows.
 
+use super::ReportSource;
 use super::cautions::{cautions, total_costs};
 use super::format::{count, money, percent, plural, signed_percent, tone};
 use super::metrics::{Unit, meaning};
@@ -8,7 +9,6 @@ use super::payload::Payload;
 use super::prices::{PricePanel, PriceSeries};
 use super::sessions::{Year, session_closes, years};
 use super::trades::{GroupTable, TradeView, extremes, group_tables};
-use super::ReportSource;
 use crate::backtest::store::{StoreError, Summary};
 use askama::Template;
 use serde_json::Value;
@@ -163,7 +163,8 @@ fn metric_row(name: &str, value: Option<f64>) -> MetricRow {
         Some(m) => (m.label.to_string(), m.unit, m.text),
         None => (name.replace('_', " "), Unit::Ratio, ""),
     };
-    let tone = if matches!(name, "total_return" | "cagr" | "sharpe" | "net_profit" | "expectancy") { tone(value) } else { "" };
+    let tone =
+        if matches!(name, "total_return" | "cagr" | "sharpe" | "net_profit" | "expectancy") { tone(value) } else { "" };
     MetricRow { name: name.to_string(), label, value: unit.text(value), tone, meaning: text }
 }
 
@@ -243,7 +244,8 @@ fn price_notes(payload: &Payload, has_trades: bool) -> Vec<String> {
         None => {}
         Some(panel) => {
             if panel.bars_per_candle > 1 {
-                notes.push(format!("To keep the page small, one candle of a day holds {} bars.", panel.bars_per_candle));
+                notes
+                    .push(format!("To keep the page small, one candle of a day holds {} bars.", panel.bars_per_candle));
             }
             if panel.bars_per_candle == 0 {
                 notes.push("To keep the page small, single days are left out.".to_string());

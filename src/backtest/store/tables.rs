@@ -100,8 +100,21 @@ pub(super) trait Row: Serialize + DeserializeOwned {
 
 impl Row for TradeRow {
     const COLUMNS: &'static [&'static str] = &[
-        "symbol", "strategy", "side", "qty", "entry_ts", "entry_price", "exit_ts", "exit_price", "pnl", "commission",
-        "slippage", "bars_held", "mae", "mfe", "reason",
+        "symbol",
+        "strategy",
+        "side",
+        "qty",
+        "entry_ts",
+        "entry_price",
+        "exit_ts",
+        "exit_price",
+        "pnl",
+        "commission",
+        "slippage",
+        "bars_held",
+        "mae",
+        "mfe",
+        "reason",
     ];
 }
 
@@ -201,11 +214,10 @@ pub(super) fn fill_rows(result: &RunResult) -> impl Iterator<Item = Result<FillR
 /// The rows of `orders.csv`, in order of the events.
 pub(super) fn order_rows(result: &RunResult) -> impl Iterator<Item = Result<OrderRow, StoreError>> {
     result.order_events.iter().map(|e| {
-        let order = result
-            .orders
-            .get(e.id.0 as usize)
-            .map(|record| &record.order)
-            .ok_or_else(|| StoreError::Inconsistent(format!("an event names order {}, which is unknown", e.id.0)))?;
+        let order =
+            result.orders.get(e.id.0 as usize).map(|record| &record.order).ok_or_else(|| {
+                StoreError::Inconsistent(format!("an event names order {}, which is unknown", e.id.0))
+            })?;
         let request = &order.request;
         Ok(OrderRow {
             order_id: order_label(result, e.id)?,

@@ -64,12 +64,8 @@ pub fn write_run(
 /// `prices` the page has a note in place of the price panel. The old page stays until the new one is whole.
 pub fn write_report(dir: &Path, prices: &[PriceSeries]) -> Result<PathBuf, StoreError> {
     let stored = StoredRun::read(dir)?;
-    let source = ReportSource {
-        run: &stored.run,
-        summary: &stored.summary,
-        equity: &stored.equity,
-        trades: &stored.trades,
-    };
+    let source =
+        ReportSource { run: &stored.run, summary: &stored.summary, equity: &stored.equity, trades: &stored.trades };
     let page = render(&source, prices)?;
     let path = dir.join(REPORT_FILE);
     let mut builder = tempfile::Builder::new();
@@ -139,8 +135,8 @@ fn usual_permissions(mode: u32) -> fs::Permissions {
 
 fn write_json(dir: &Path, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
     let path = dir.join(name);
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|source| StoreError::Json { path: path.clone(), source })?;
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
     text.push('\n');
     fs::write(&path, text).map_err(StoreError::writing(&path))
 }

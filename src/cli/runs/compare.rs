@@ -86,9 +86,7 @@ impl Comparison {
         let mut rows = vec![["metric", "a", "b", "b - a"].map(str::to_string).to_vec()];
         let shown = |value: Option<f64>| value.map_or("n/a".to_string(), |v| format!("{v:.6}"));
         rows.extend(
-            self.metrics
-                .iter()
-                .map(|(name, a, b)| vec![name.clone(), shown(*a), shown(*b), shown(difference(*a, *b))]),
+            self.metrics.iter().map(|(name, a, b)| vec![name.clone(), shown(*a), shown(*b), shown(difference(*a, *b))]),
         );
         text.push_str(&aligned(&rows, 1));
         text
