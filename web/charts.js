@@ -29,6 +29,16 @@ const TbotCharts = (() => {
     return { step, values };
   }
 
+  /** Values for the labels of an axis of `height` pixels: at least two, where the range allows. */
+  function axisTicks(low, high, height) {
+    let ticks;
+    for (let count = height / 42; count < 40; count *= 1.5) {
+      ticks = niceTicks(low, high, count);
+      if (ticks.values.length >= 2) break;
+    }
+    return ticks;
+  }
+
   /** Number of elements of the ascending `values` that are <= x. */
   function upperBound(values, x) {
     let from = 0;
@@ -182,7 +192,8 @@ const TbotCharts = (() => {
       this.plot.addEventListener('keydown', (event) => {
         if (!event.altKey && !event.ctrlKey && !event.metaKey && this.key(event)) event.preventDefault();
       });
-      this.plot.addEventListener('pointerleave', () => this.setCursor(null));
+      // A finger that is lifted leaves too, but what it pointed at should stay to be read.
+      this.plot.addEventListener('pointerleave', (event) => { if (event.pointerType !== 'touch') this.setCursor(null); });
       this.plot.addEventListener('focus', () => { this.readout.setAttribute('aria-live', 'polite'); });
       this.plot.addEventListener('blur', () => {
         this.readout.setAttribute('aria-live', 'off');
@@ -442,6 +453,7 @@ const TbotCharts = (() => {
         this.plot.setPointerCapture(event.pointerId);
         this.pointers.set(event.pointerId, at(event));
         this.grip = { view: this.view, at: [...this.pointers.values()] };
+        if (this.frame && event.pointerType === 'touch') this.setCursor(this.nearest(at(event)));
       });
       this.plot.addEventListener('pointermove', (event) => {
         if (!this.frame) return;
@@ -541,7 +553,7 @@ const TbotCharts = (() => {
       const drawTo = Math.min(this.x.length, to + 1);
       const plans = panes.map((pane) => {
         const [low, high] = this.range(pane, from, to);
-        return { pane, low, high, ticks: niceTicks(low, high, Math.max(2, pane.height / 42)) };
+        return { pane, low, high, ticks: axisTicks(low, high, pane.height) };
       });
       const labelWidth = Math.max(28, ...plans.flatMap((p) => p.ticks.values.map((v) => g.measureText(p.pane.format(v, p.ticks.step)).width)));
       const left = Math.ceil(labelWidth) + 10;
@@ -801,11 +813,13 @@ const TbotCharts = (() => {
     constructor(host, options, data) {
       super(host, { hint: 'Point at a bar, or use the arrow keys, to read it.', ...options });
       this.data = data;
-      this.plot.addEventListener('pointermove', (event) => {
-        if (!this.frame) return;
-        const k = Math.floor((event.clientX - this.plot.getBoundingClientRect().left - this.frame.left) / this.frame.step);
-        this.setCursor(k >= 0 && k < this.data.bars.length ? k : null);
-      });
+      for (const name of ['pointermove', 'pointerdown']) {
+        this.plot.addEventListener(name, (event) => {
+          if (!this.frame) return;
+          const k = Math.floor((event.clientX - this.plot.getBoundingClientRect().left - this.frame.left) / this.frame.step);
+          this.setCursor(k >= 0 && k < this.data.bars.length ? k : null);
+        });
+      }
       this.invalidate();
     }
 
@@ -835,7 +849,7 @@ const TbotCharts = (() => {
       const room = (high - low || 1) * 0.06;
       const bottom = low < 0 ? low - room : 0;
       const top = high > 0 ? high + room : room;
-      const ticks = niceTicks(bottom, top, height / 42);
+      const ticks = axisTicks(bottom, top, height);
       const left = Math.ceil(Math.max(20, ...ticks.values.map((v) => g.measureText(format(v, ticks.step)).width))) + 10;
       const right = width - 10;
       const step = (right - left) / Math.max(1, bars.length);
@@ -887,7 +901,9 @@ const TbotCharts = (() => {
         g.stroke();
         g.setLineDash([]);
         const width = g.measureText(text).width;
-        const textAt = x + width + 8 < right ? x + 5 : x - 5 - width;
+        // Outwards, so that the texts of two lines keep apart.
+        const toLeft = x - width - 8 > left && (x < (left + right) / 2 || x + width + 8 > right);
+        const textAt = toLeft ? x - 5 - width : x + 5;
         g.lineWidth = 3;
         g.strokeStyle = c.panel;
         g.strokeText(text, textAt, 10 + k * 16);
@@ -927,5 +943,5 @@ const TbotCharts = (() => {
     for (const chart of charts) chart.draw();
   }
 
-  return { TimeChart, BarChart, redrawAll, zoneOf, UTC, timeText, element, math: { roundStep, niceTicks, upperBound, columns, timeTicks } };
+  return { TimeChart, BarChart, redrawAll, zoneOf, UTC, timeText, element, math: { roundStep, niceTicks, axisTicks, upperBound, columns, timeTicks } };
 })();

@@ -67,11 +67,12 @@ const readoutOf = (page, id) => page.locator(`#${id} .chart-readout`).innerText(
 await check('mathematics of the charts', async () => {
   const { page, close } = await open();
   const results = await page.evaluate(() => {
-    const { niceTicks, roundStep, upperBound, columns, timeTicks } = TbotCharts.math;
+    const { niceTicks, axisTicks, roundStep, upperBound, columns, timeTicks } = TbotCharts.math;
     const out = {};
     out.steps = [0.7, 1, 1.1, 3, 7, 0.013].map(roundStep);
     out.ticks = niceTicks(-3, 12, 5);
     out.zero = niceTicks(-0.3, 0.3, 6).values.some((v) => Object.is(v, -0));
+    out.low = axisTicks(0, 0.42, 56).values.length;
     out.constant = niceTicks(5, 5, 4).values;
     out.bounds = [upperBound([1, 2, 2, 3], 2), upperBound([1, 2], 0), upperBound([], 1)];
     const n = 100000;
@@ -97,6 +98,7 @@ await check('mathematics of the charts', async () => {
   assert.deepEqual(results.steps, [1, 1, 2, 5, 10, 0.02]);
   assert.deepEqual(results.ticks, { step: 5, values: [0, 5, 10] });
   assert.equal(results.zero, false, 'no negative zero');
+  assert.ok(results.low >= 2, 'a low pane has two labels at least');
   assert.deepEqual(results.constant, [5]);
   assert.deepEqual(results.bounds, [3, 0, 0]);
   assert.ok(results.kept.count <= 3200 && results.kept.ascending, 'four points a column, ascending');
@@ -198,6 +200,20 @@ await check('equity: cursor, zoom, pan, keys', async () => {
   await plot.press('+');
   await page.waitForTimeout(60);
   assert.notEqual(await canvasOf(page, 'chart-equity'), whole, '+ zooms');
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+await check('a finger reads, pans and scrolls the page', async () => {
+  const { page, faults, close } = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const plot = page.locator('#chart-equity .chart-plot');
+  await plot.scrollIntoViewIfNeeded();
+  const last = await readoutOf(page, 'chart-equity');
+  const box = await plot.boundingBox();
+  await page.touchscreen.tap(box.x + box.width / 2, box.y + 60);
+  await page.waitForTimeout(80);
+  assert.notEqual(await readoutOf(page, 'chart-equity'), last, 'what was tapped stays in the read-out');
+  assert.equal(await plot.evaluate((p) => getComputedStyle(p).touchAction), 'pan-y');
   assert.deepEqual(faults, []);
   await close();
 });
