@@ -806,7 +806,7 @@ const TbotCharts = (() => {
 
   /**
    * Bars from zero. data: { bars: [{label, value, text, colour?}], height, format(value), edges?: {from, width,
-   * format}, lines?: [{at, text}] }. With `edges` the bars are the bins of a histogram and lines stand at
+   * format}, lines?: [{at, text, side?: 'left'}] }. With `edges` the bars are the bins of a histogram and lines stand at
    * values of its axis; without, each bar has its label below.
    */
   class BarChart extends Chart {
@@ -891,7 +891,7 @@ const TbotCharts = (() => {
         g.textAlign = 'left';
         g.fillText(text, Math.min(Math.max(toPixel(value) - width / 2, left - 8), right - width + 8), height + 13);
       }
-      (lines ?? []).forEach(({ at, text }, k) => {
+      (lines ?? []).forEach(({ at, text, side }, k) => {
         const x = Math.round(toPixel(at)) + 0.5;
         g.strokeStyle = c.text;
         g.setLineDash([3, 3]);
@@ -901,8 +901,8 @@ const TbotCharts = (() => {
         g.stroke();
         g.setLineDash([]);
         const width = g.measureText(text).width;
-        // Outwards, so that the texts of two lines keep apart.
-        const toLeft = x - width - 8 > left && (x < (left + right) / 2 || x + width + 8 > right);
+        const [fitsLeft, fitsRight] = [x - width - 8 > left, x + width + 8 < right];
+        const toLeft = side === 'left' ? fitsLeft : !fitsRight;
         const textAt = toLeft ? x - 5 - width : x + 5;
         g.lineWidth = 3;
         g.strokeStyle = c.panel;

@@ -107,7 +107,7 @@
       head,
       format: whole,
       edges: { from, width, format },
-      lines: [{ at: mean, text: `mean ${format(mean)}` }, { at: low, text: `5th percentile ${format(low)}` }],
+      lines: [{ at: mean, text: `mean ${format(mean)}` }, { at: low, text: `5th percentile ${format(low)}`, side: 'left' }],
       summary: `${number(total, 0)} ${unit}${total === 1 ? '' : 's'}, mean ${format(mean)}`,
       bars: counts.map((value, k) => {
         // Edges are multiples of the width; the product is rounded so that zero is zero.
