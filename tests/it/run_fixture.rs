@@ -144,9 +144,9 @@ fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries], k:
     let exit = entry + 3 + random.below(hold - 3);
     let series = &prices[symbol];
     let rises = series.open[exit] > series.open[entry];
-    let right = random.next() < 0.56;
+    let right = random.next() < 0.63;
     let side = if rises == right { Side::Buy } else { Side::Sell };
-    let qty = (18_000.0 / series.open[entry]).floor();
+    let qty = (40_000.0 / series.open[entry]).floor();
     let slip = 0.0001;
     let entry_price = series.open[entry] * (1.0 + side.sign() * slip);
     let exit_price = series.open[exit] * (1.0 - side.sign() * slip);
