@@ -538,24 +538,37 @@ impl<'m> SimVenue<'m> {
                     ));
                 }
             }
-            // Only this order and its children take part; the others wait for their own bar.
+            // Only this order and its children take part, and the members of its group, which its fill
+            // reduces; the others wait for their own bar.
+            let oco = self.books[symbol.index()].live[at].oco;
             let mut part: Vec<LiveOrder> = Vec::new();
             let mut rest: Vec<LiveOrder> = Vec::new();
-            for order in self.books[symbol.index()].live.drain(..) {
-                let group = order.id == id || order.parent == id.0;
-                if group { part.push(order) } else { rest.push(order) }
-            }
-            for order in &mut part {
+            let mut siblings: Vec<(OrderId, Stage)> = Vec::new();
+            for mut order in self.books[symbol.index()].live.drain(..) {
                 if order.id == id {
                     order.stage = Stage::Market;
                     order.arrival = now;
                     order.waits_for_open = false;
+                    part.push(order);
+                } else if order.parent == id.0 {
+                    part.push(order);
+                } else if oco != NO_ORDER && order.oco == oco {
+                    siblings.push((order.id, order.stage));
+                    order.stage = Stage::Held;
+                    part.push(order);
+                } else {
+                    rest.push(order);
                 }
             }
             self.settled.clear();
             self.settled.push(Outcome { time: now, id, what: Happening::Working });
             let used = match_bar(&mut part, &[], &conditions, &self.match_rules, &mut self.scratch, &mut self.settled);
             part.retain(|o| o.stage != Stage::Done);
+            for order in &mut part {
+                if let Some((_, stage)) = siblings.iter().find(|(sibling, _)| *sibling == order.id) {
+                    order.stage = *stage;
+                }
+            }
             rest.append(&mut part);
             rest.sort_by_key(|o| o.id);
             let book = &mut self.books[symbol.index()];
