@@ -34,8 +34,11 @@ pub struct StrategySpec {
     pub params: &'static [ParamSpec],
     /// Whether MAX_OPEN_POSITIONS and the other strategy keys of the settings bind it.
     pub bound_to_settings: bool,
-    build: fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>,
+    build: Build,
 }
+
+/// Makes a strategy from checked parameters.
+type Build = fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>;
 
 impl std::fmt::Debug for StrategySpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
