@@ -1,21 +1,13 @@
 //! What a run leaves in memory.
 
-use crate::market::Nanos;
-use crate::trading::{Fill, OrderEvent, OrderRecord, Trade};
+use super::marking::expand;
+use crate::market::{Market, Nanos};
+use crate::trading::{Costs, Fill, OrderEvent, OrderRecord, PutContract, Trade};
 use chrono::NaiveDate;
-use serde::Serialize;
-
-/// Sums of what trading cost, dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Costs {
-    pub commission: f64,
-    pub slippage: f64,
-    pub borrow: f64,
-    pub interest: f64,
-}
+use serde::{Deserialize, Serialize};
 
 /// How much of the result hangs on the unknown order of a bar's extremes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ambiguity {
     /// Trades with a fill that differs under the other order of extremes.
     pub trades: u64,
@@ -45,19 +37,31 @@ pub struct DailyEquity {
 pub struct RunResult {
     /// Names of the instruments by id: the market's symbols, then option contracts made in the run.
     pub instruments: Vec<String>,
+    /// The option contracts.
+    pub puts: Vec<PutContract>,
     /// Names of the strategies by index.
     pub strategies: Vec<String>,
-    /// Labels of orders that came from a file, by order id; empty otherwise.
+    /// Names of orders that came from a file, by order id; empty when there are none.
     pub labels: Vec<String>,
     pub orders: Vec<OrderRecord>,
     pub order_events: Vec<OrderEvent>,
     pub fills: Vec<Fill>,
     pub trades: Vec<Trade>,
-    pub equity: EquityCurve,
+    /// Equity at each step of the market's timeline.
+    pub equity: Vec<f64>,
+    /// (step, cash from there on), where it changed.
+    pub cash_changes: Vec<(usize, f64)>,
     pub daily: Vec<DailyEquity>,
     pub start_equity: f64,
     pub costs: Costs,
     pub ambiguity: Ambiguity,
     /// Plain sentences for the summary and the report, in order of occurrence, without repeats.
     pub warnings: Vec<String>,
+}
+
+impl RunResult {
+    /// The full table of the account over time. Cash and exposure are derived here and not during the run.
+    pub fn equity_curve(&self, market: &Market) -> EquityCurve {
+        expand(self, market)
+    }
 }

@@ -1,7 +1,7 @@
 //! The NYSE calendar: sessions, holidays, special closures, early closes, daylight saving.
 //!
-//! Which days are sessions follows from rules ([`closures`]) plus the closures nobody could foresee; the hours
-//! of a session ([`hours`]) are 9:30 to 16:00 in New York but for early closes and a few late opens. Both are
+//! Which days are sessions follows from rules (`closures`) plus the closures nobody could foresee; the hours
+//! of a session (`hours`) are 9:30 to 16:00 in New York but for early closes and a few late opens. Both are
 //! computed by date, so a look-up needs no table of sessions and no state.
 //!
 //! Dates after the exchange's last published schedule are a forecast by its present rules.

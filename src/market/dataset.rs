@@ -229,6 +229,17 @@ impl Market {
         }
     }
 
+    /// The step at which bar `i` of `symbol`, which lies on day `day`, ends.
+    #[inline]
+    pub fn step_of_bar(&self, symbol: SymbolId, day: usize, i: usize) -> usize {
+        let d = &self.days[day];
+        if self.is_complete(symbol, day) {
+            return d.first_step + (i - self.day_range(symbol, day).start);
+        }
+        let end = self.end_of(symbol, i, day);
+        d.first_step + self.steps[d.first_step..d.end_step].partition_point(|&t| t < end)
+    }
+
     /// The day that holds `step`.
     pub fn day_of_step(&self, step: usize) -> usize {
         self.days.partition_point(|d| d.end_step <= step)

@@ -9,6 +9,7 @@ mod calendar;
 mod context;
 mod dataset;
 mod time;
+mod window;
 
 pub use actions::{ActionKind, CorporateAction};
 pub use bars::{Bar, Bars, QuoteBar, Quotes};
@@ -19,6 +20,7 @@ pub use time::{
     DAY, MILLI, MINUTE, Nanos, SECOND, TimeError, format_date, format_time, new_york_date, new_york_offset, parse_date,
     parse_time,
 };
+pub use window::start_of_window;
 
 /// Index of a symbol in a [`Market`]: symbols are sorted by name, so ids order as names do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,1 +1,9 @@
-//! (to be written)
+//! Sizing, limits, approval, and what is asked of a venue. Only this room can make an approved order.
+
+mod approval;
+mod limits;
+mod sizing;
+
+pub use approval::{Approved, Venue};
+pub use limits::{Defense, Limits, RiskDesk};
+pub use sizing::{Sizing, whole_shares};

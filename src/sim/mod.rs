@@ -1,1 +1,16 @@
-//! (to be written)
+//! The simulated venue: the path of a bar, matching, latency, slippage, commission.
+
+mod commission;
+mod fees;
+mod matching;
+mod path;
+pub mod random;
+mod rules;
+mod slippage;
+mod venue;
+
+pub use commission::{Commission, CostModelError};
+pub use path::Path;
+pub use rules::{FillRule, SimRules};
+pub use slippage::Slippage;
+pub use venue::SimVenue;

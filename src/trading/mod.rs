@@ -1,12 +1,22 @@
 //! Orders and their states, fills, positions, the account, and what is asked of a strategy.
 
+mod account;
 mod fill;
+mod instruments;
 mod order;
+mod portfolio;
+mod strategy;
 mod trade;
+mod view;
 
+pub use account::{Account, AccountKind, AccountRules};
 pub use fill::Fill;
+pub use instruments::{CONTRACT_SIZE, Instruments, PutContract};
 pub use order::{
     Order, OrderChange, OrderEvent, OrderId, OrderKind, OrderRecord, OrderRequest, OrderState, OrderType, Side,
     TimeInForce, Trail,
 };
-pub use trade::Trade;
+pub use portfolio::{Costs, Execution, Portfolio};
+pub use strategy::{Command, CrossoverId, IndicatorId, Orders, Setup, Signals, Strategy, Wake};
+pub use trade::{Trade, TradeBook};
+pub use view::{Columns, Past, SessionView, View};

@@ -53,10 +53,21 @@ pub enum Trail {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum OrderKind {
     Market,
-    Limit { limit: f64 },
-    Stop { stop: f64 },
-    StopLimit { stop: f64, limit: f64 },
-    TrailingStop { trail: Trail },
+    Limit {
+        limit: f64,
+    },
+    Stop {
+        stop: f64,
+    },
+    StopLimit {
+        stop: f64,
+        limit: f64,
+    },
+    /// `stop` is where it starts; without it, `trail` away from the price at which it comes into the market.
+    TrailingStop {
+        trail: Trail,
+        stop: Option<f64>,
+    },
     MarketOnOpen,
     MarketOnClose,
 }
@@ -125,6 +136,7 @@ impl OrderKind {
     pub fn stop(&self) -> Option<f64> {
         match *self {
             OrderKind::Stop { stop } | OrderKind::StopLimit { stop, .. } => Some(stop),
+            OrderKind::TrailingStop { stop, .. } => stop,
             _ => None,
         }
     }
@@ -254,6 +266,8 @@ pub struct Order {
     pub request: OrderRequest,
     /// The instant of the decision.
     pub decided: Nanos,
+    /// Number of this order among the orders of its symbol, from 0: the key of its random draws.
+    pub symbol_number: u32,
 }
 
 /// New values for a working order; `None` leaves a value as it is.
@@ -270,8 +284,6 @@ pub struct OrderRecord {
     pub order: Order,
     pub state: OrderState,
     pub filled: f64,
-    /// Number of this order among the orders of its symbol, from 0: the key of its random draws.
-    pub symbol_number: u32,
     /// Some bar would have filled it differently under the other order of extremes.
     pub ambiguous: bool,
 }

@@ -1,0 +1,54 @@
+//! `tbot report RUN`: makes the page of a run anew and prints its path.
+
+use super::CliError;
+use super::output::print;
+use super::runs::store_error;
+use crate::backtest::prices_of_trades;
+use crate::backtest::report::PriceSeries;
+use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
+use crate::data::{LoadOptions, load};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Options of `tbot report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folder of the run, or the beginning of its name
+    run: String,
+    /// Folder of the results
+    #[arg(long, value_name = "DIR", default_value = "backtest_results")]
+    out: PathBuf,
+}
+
+/// Writes `report.html` from the files of the run. The price panel needs the data of the run: when they are
+/// gone or have changed, the page is made without it.
+pub fn run(args: &ReportArgs) -> Result<(), CliError> {
+    let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
+    let prices = match prices(&dir) {
+        Ok(prices) => prices,
+        Err(reason) => {
+            eprintln!("warning: no price panel: {reason}");
+            Vec::new()
+        }
+    };
+    let path = write_report(&dir, &prices).map_err(store_error)?;
+    print(&format!("{}\n", path.display()))
+}
+
+/// The series of the symbols with trades, loaded anew as `run.json` says.
+fn prices(dir: &Path) -> Result<Vec<PriceSeries>, String> {
+    let path = dir.join(RUN_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let run: serde_json::Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let options: LoadOptions =
+        serde_json::from_value(run["data"].clone()).map_err(|error| format!("{}: data: {error}", path.display()))?;
+    let market = load(&options).map_err(|error| error.to_string())?;
+    if run["data_hash"].as_str() != Some(market.data_hash.as_str()) {
+        return Err("the data have changed since the run".to_string());
+    }
+    let trades = read_trades(&dir.join(TRADES_FILE)).map_err(|error| error.to_string())?;
+    let mut names: Vec<String> = trades.into_iter().map(|trade| trade.symbol).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(prices_of_trades(&market, &names))
+}

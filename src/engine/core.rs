@@ -1,0 +1,278 @@
+//! Strategies, risk desk and portfolio, driven bar end by bar end.
+
+use crate::market::{Market, SymbolId};
+use crate::risk::{Limits, RiskDesk, Venue};
+use crate::trading::{
+    Command, Instruments, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side, Signals,
+    Strategy, TimeInForce, View, Wake,
+};
+
+/// A strategy with how the core treats it.
+pub struct StrategySetup {
+    pub strategy: Box<dyn Strategy>,
+    /// Whether MAX_OPEN_POSITIONS binds it.
+    pub bound_to_position_limit: bool,
+}
+
+struct Slot {
+    strategy: Box<dyn Strategy>,
+    signals: Signals,
+    wake: Wake,
+    /// Step of the current day at which `wake.at` is due; `usize::MAX`: not in this day.
+    due: usize,
+    /// Next change of each crossover that the strategy has not been woken for.
+    crossover_cursor: Vec<usize>,
+    /// Step of the current day of the earliest of these changes.
+    crossover_due: usize,
+}
+
+/// The trading core of one run or session.
+pub struct Core<'m> {
+    pub market: &'m Market,
+    pub instruments: Instruments<'m>,
+    pub portfolio: Portfolio,
+    pub desk: RiskDesk,
+    slots: Vec<Slot>,
+    factors: Vec<Option<Vec<(usize, f64)>>>,
+    commands: Vec<(u16, Command)>,
+    new_puts: Vec<PutContract>,
+    warnings: Vec<String>,
+    session_start_equity: f64,
+}
+
+const NOT_TODAY: usize = usize::MAX;
+
+impl<'m> Core<'m> {
+    /// A core with `cash` dollars. Strategies decide in the given order.
+    pub fn new(market: &'m Market, strategies: Vec<StrategySetup>, limits: Limits, cash: f64) -> Core<'m> {
+        let bound = strategies.iter().map(|s| s.bound_to_position_limit).collect();
+        let mut slots = Vec::with_capacity(strategies.len());
+        for mut setup in strategies {
+            let mut window = Setup::new(market);
+            let wake = setup.strategy.start(&mut window);
+            let signals = window.into_signals();
+            let crossover_cursor = vec![0; signals.crossovers().len()];
+            slots.push(Slot {
+                strategy: setup.strategy,
+                signals,
+                wake,
+                due: NOT_TODAY,
+                crossover_cursor,
+                crossover_due: NOT_TODAY,
+            });
+        }
+        Core {
+            market,
+            instruments: Instruments::new(market),
+            portfolio: Portfolio::new(cash, market.symbols.len(), slots.len()),
+            desk: RiskDesk::new(limits, bound),
+            slots,
+            factors: market.symbol_ids().map(|symbol| market.signal_factors(symbol)).collect(),
+            commands: Vec::new(),
+            new_puts: Vec::new(),
+            warnings: Vec::new(),
+            session_start_equity: cash,
+        }
+    }
+
+    /// Names of the strategies in order of decision.
+    pub fn strategy_names(&self) -> Vec<String> {
+        self.slots.iter().map(|s| s.strategy.name().to_string()).collect()
+    }
+
+    /// Names in files of orders that came from a file, by order id; empty when there are none.
+    pub fn labels(&self) -> Vec<String> {
+        let label = |k: usize| {
+            let id = OrderId(k as u32);
+            self.slots.iter().find_map(|slot| slot.strategy.label(id))
+        };
+        let orders = self.portfolio.orders.len();
+        if (0..orders).all(|k| label(k).is_none()) {
+            return Vec::new();
+        }
+        (0..orders).map(|k| label(k).map_or_else(|| k.to_string(), str::to_string)).collect()
+    }
+
+    /// Adds a sentence for the summary, once.
+    pub fn warn(&mut self, text: String) {
+        if !self.warnings.contains(&text) {
+            self.warnings.push(text);
+        }
+    }
+
+    /// Takes the sentences for the summary.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// A trading day begins, after corporate actions. `previous_close` is the equity at the last close.
+    pub fn start_day(&mut self, day: usize, previous_close: f64) {
+        let equity = self.portfolio.account.equity();
+        self.session_start_equity = equity;
+        self.desk.start_session(previous_close, equity);
+        for slot in &mut self.slots {
+            slot.schedule(self.market, day, self.market.days[day].first_step);
+        }
+    }
+
+    /// The first step from `from` on at which a strategy wants to decide; the day's end if there is none.
+    #[inline]
+    pub fn next_wake(&self, day: usize, from: usize) -> usize {
+        let mut next = self.market.days[day].end_step;
+        for (k, slot) in self.slots.iter().enumerate() {
+            if slot.wake.on_update && self.portfolio.is_updated(k as u16) {
+                return from;
+            }
+            next = next.min(slot.due).min(slot.crossover_due);
+        }
+        next.max(from)
+    }
+
+    /// Lets every strategy decide that wants to at `step`, and gives its orders to the venue.
+    pub fn decide(&mut self, day: usize, step: usize, venue: &mut impl Venue) {
+        for k in 0..self.slots.len() {
+            let strategy = k as u16;
+            let slot = &mut self.slots[k];
+            let updated = slot.wake.on_update && self.portfolio.is_updated(strategy);
+            if slot.due > step && slot.crossover_due > step && !updated {
+                continue;
+            }
+            self.portfolio.take_updated(strategy);
+            let view = View {
+                market: self.market,
+                instruments: &self.instruments,
+                portfolio: &self.portfolio,
+                signals: &slot.signals,
+                factors: &self.factors,
+                strategy,
+                day,
+                step,
+                session_start_equity: self.session_start_equity,
+            };
+            let mut orders = Orders::new(
+                &mut self.commands,
+                &mut self.new_puts,
+                &mut self.warnings,
+                strategy,
+                self.portfolio.orders.len() as u32,
+                self.instruments.len() as u32,
+            );
+            slot.wake = slot.strategy.decide(&view, &mut orders);
+            slot.schedule(self.market, day, step + 1);
+            self.instruments.puts.append(&mut self.new_puts);
+            if self.instruments.len() > self.market.symbols.len() {
+                self.portfolio.grow(self.instruments.len());
+                venue.grow(self.instruments.len(), &|id| self.instruments.driver(id));
+            }
+            self.send_commands(day, step, venue);
+        }
+    }
+
+    fn send_commands(&mut self, day: usize, step: usize, venue: &mut impl Venue) {
+        let now = self.market.steps[step];
+        let mut commands = std::mem::take(&mut self.commands);
+        for (strategy, command) in commands.drain(..) {
+            match command {
+                Command::Submit(mut request) => {
+                    // Groups of different strategies never meet.
+                    request.oco = request.oco.map(|group| u32::from(strategy) << 24 | (group & 0x00ff_ffff));
+                    let driver = self.instruments.driver(request.symbol);
+                    let order = self.portfolio.enter(strategy, request, now, driver);
+                    let price = match self.market.ended(driver, day, step).checked_sub(1) {
+                        Some(i) => self.instruments.close(request.symbol, i, now),
+                        None => f64::NAN,
+                    };
+                    match self.desk.approve(order, &self.portfolio, &self.instruments, price) {
+                        Ok(approved) => {
+                            self.portfolio.change_state(order.id, now, OrderState::Submitting, request.reason);
+                            venue.submit(approved);
+                        }
+                        Err(reason) => self.portfolio.change_state(order.id, now, OrderState::Rejected, reason),
+                    }
+                }
+                Command::Cancel(id) => {
+                    if let Some(symbol) = self.open_order(strategy, id) {
+                        venue.cancel(symbol, id, now);
+                    }
+                }
+                Command::Replace(id, change) => {
+                    if let Some(symbol) = self.open_order(strategy, id) {
+                        venue.replace(symbol, id, Some(change), now);
+                    }
+                }
+            }
+        }
+        self.commands = commands;
+    }
+
+    /// The instrument of an order that the strategy owns and that has not ended.
+    fn open_order(&self, strategy: u16, id: OrderId) -> Option<SymbolId> {
+        let record = self.portfolio.orders.get(id.0 as usize)?;
+        let own = record.order.strategy == strategy && !record.state.is_final();
+        own.then_some(record.order.request.symbol)
+    }
+
+    /// Cancels everything and closes every position at the market.
+    pub fn liquidate(&mut self, step: usize, reason: &'static str, venue: &mut impl Venue) {
+        let now = self.market.steps[step];
+        for i in 0..self.portfolio.orders.len() {
+            let record = &self.portfolio.orders[i];
+            if !record.state.is_final() {
+                venue.cancel(record.order.request.symbol, record.order.id, now);
+            }
+        }
+        for symbol in self.portfolio.account.open_positions().to_vec() {
+            for strategy in 0..self.slots.len() as u16 {
+                let qty = self.portfolio.strategy_position(strategy, symbol);
+                if qty == 0.0 {
+                    continue;
+                }
+                let side = if qty > 0.0 { Side::Sell } else { Side::Buy };
+                let request = OrderRequest::market(symbol, side, qty.abs(), reason);
+                let request = OrderRequest { tif: TimeInForce::Day, ..request };
+                let order = self.portfolio.enter(strategy, request, now, self.instruments.driver(symbol));
+                match self.desk.approve_liquidation(order) {
+                    Some(approved) => {
+                        self.portfolio.change_state(order.id, now, OrderState::Submitting, reason);
+                        venue.submit(approved);
+                    }
+                    None => {
+                        self.portfolio.change_state(order.id, now, OrderState::Rejected, "DISABLE_ALL_TRADES");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Finds the steps of the day, from `from` on, at which the strategy is due.
+    fn schedule(&mut self, market: &Market, day: usize, from: usize) {
+        let d = &market.days[day];
+        self.due = if self.wake.at == i64::MAX || from >= d.end_step {
+            NOT_TODAY
+        } else if market.steps[from] >= self.wake.at {
+            from
+        } else {
+            let ahead = market.steps[from..d.end_step].partition_point(|&t| t < self.wake.at);
+            if from + ahead < d.end_step { from + ahead } else { NOT_TODAY }
+        };
+        self.crossover_due = NOT_TODAY;
+        if !self.wake.on_crossover || from >= d.end_step {
+            return;
+        }
+        for (crossover, cursor) in self.signals.crossovers().iter().zip(&mut self.crossover_cursor) {
+            let range = market.day_range(crossover.symbol, day);
+            let ended = if from == d.first_step { range.start } else { market.ended(crossover.symbol, day, from - 1) };
+            while crossover.changes.get(*cursor).is_some_and(|c| (c.0 as usize) < ended) {
+                *cursor += 1;
+            }
+            let Some(&(bar, _)) = crossover.changes.get(*cursor) else { continue };
+            if (bar as usize) >= range.end {
+                continue;
+            }
+            let step = market.step_of_bar(crossover.symbol, day, bar as usize);
+            self.crossover_due = self.crossover_due.min(step);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Limits of the account, and the desk that approves orders under them.
+
+use super::approval::Approved;
+use crate::market::SymbolId;
+use crate::trading::{
+    AccountKind, AccountRules, Instruments, Order, OrderKind, OrderRequest, Portfolio, Side, TimeInForce,
+};
+use std::collections::BTreeMap;
+
+/// Reduced limits while a disaster lasts (DEFENSE_MODE_*).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Defense {
+    /// Trades a strategy may open in a session.
+    pub max_trades: usize,
+    /// Positions open at the same time.
+    pub max_open_positions: usize,
+    /// Share of session-start equity that a strategy may put into positions in a session.
+    pub total_allocation: f64,
+}
+
+/// Limits that bind every strategy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// DISABLE_ALL_TRADES: no order at all.
+    pub disable_all_trades: bool,
+    /// DAILY_LOSS_LIMIT: share of the previous session's closing equity; infinite: no limit.
+    pub daily_loss_limit: f64,
+    /// MAX_OPEN_POSITIONS: binds strategies registered as bound to it (open, mid and close).
+    pub max_open_positions: usize,
+    pub defense: Option<Defense>,
+    pub account: AccountRules,
+    /// Yearly rate and shares available to borrow, by symbol; symbols without a row borrow at the account's
+    /// rate without limit.
+    pub borrow: BTreeMap<SymbolId, (f64, f64)>,
+}
+
+/// Tells yes or no to every order.
+#[derive(Debug, Clone)]
+pub struct RiskDesk {
+    limits: Limits,
+    /// Strategies bound to MAX_OPEN_POSITIONS.
+    bound: Vec<bool>,
+    halted: bool,
+    loss_threshold: f64,
+    session_start_equity: f64,
+    /// Per strategy: entries and dollars opened in this session.
+    opened: Vec<(usize, f64)>,
+}
+
+impl RiskDesk {
+    /// A desk for strategies of which `bound` says whether MAX_OPEN_POSITIONS holds for them.
+    pub fn new(limits: Limits, bound: Vec<bool>) -> RiskDesk {
+        let opened = vec![(0, 0.0); bound.len()];
+        RiskDesk { limits, bound, halted: false, loss_threshold: f64::NEG_INFINITY, session_start_equity: 0.0, opened }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A session begins: `previous_close` is the account's equity at the last session's close.
+    pub fn start_session(&mut self, previous_close: f64, equity: f64) {
+        self.halted = false;
+        self.session_start_equity = equity;
+        self.loss_threshold = previous_close * (1.0 - self.limits.daily_loss_limit);
+        self.opened.fill((0, 0.0));
+    }
+
+    /// The equity at or below which the day's loss limit is reached; minus infinity when it was reached
+    /// already.
+    #[inline]
+    pub fn loss_threshold(&self) -> f64 {
+        if self.halted { f64::NEG_INFINITY } else { self.loss_threshold }
+    }
+
+    /// No new positions until the next session.
+    pub fn halt(&mut self) {
+        self.halted = true;
+    }
+
+    /// Whether the account may not open positions in this session any more.
+    pub fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// Approves an order that closes a position because a limit was reached.
+    pub fn approve_liquidation(&self, order: Order) -> Option<Approved<Order>> {
+        if self.limits.disable_all_trades { None } else { Some(Approved::new(order)) }
+    }
+
+    /// Yes, or the reason why not.
+    pub fn approve(
+        &mut self,
+        order: Order,
+        portfolio: &Portfolio,
+        instruments: &Instruments<'_>,
+        price: f64,
+    ) -> Result<Approved<Order>, &'static str> {
+        let request = &order.request;
+        check_form(request)?;
+        if let Some(parent) = request.parent {
+            let Some(record) = portfolio.orders.get(parent.0 as usize) else { return Err("unknown parent order") };
+            if record.order.request.symbol != request.symbol {
+                return Err("parent order is in another symbol");
+            }
+            if record.state.is_final() {
+                return Err("parent order has ended");
+            }
+        }
+        if self.limits.disable_all_trades {
+            return Err("DISABLE_ALL_TRADES");
+        }
+        let opening = opening_qty(&order, portfolio);
+        if opening == 0.0 || request.parent.is_some() {
+            return Ok(Approved::new(order));
+        }
+        if self.halted {
+            return Err("DAILY_LOSS_LIMIT");
+        }
+        self.check_positions(&order, portfolio)?;
+        self.check_account(&order, opening, portfolio, instruments, price)?;
+        self.check_defense(&order, opening * price, portfolio)?;
+        Ok(Approved::new(order))
+    }
+
+    fn check_positions(&self, order: &Order, portfolio: &Portfolio) -> Result<(), &'static str> {
+        let strategy = usize::from(order.strategy);
+        if self.bound[strategy] && self.taken(order.request.symbol, portfolio) >= self.limits.max_open_positions {
+            return Err("MAX_OPEN_POSITIONS");
+        }
+        Ok(())
+    }
+
+    /// Positions and opening orders in other instruments than `symbol`.
+    fn taken(&self, symbol: SymbolId, portfolio: &Portfolio) -> usize {
+        let mut open: Vec<SymbolId> = portfolio.account.open_positions().to_vec();
+        for strategy in 0..self.bound.len() {
+            portfolio.for_each_working(strategy as u16, |s| open.push(s));
+        }
+        open.retain(|s| *s != symbol);
+        open.sort_unstable();
+        open.dedup();
+        open.len()
+    }
+
+    fn check_account(
+        &self,
+        order: &Order,
+        opening: f64,
+        portfolio: &Portfolio,
+        instruments: &Instruments<'_>,
+        price: f64,
+    ) -> Result<(), &'static str> {
+        let rules = &self.limits.account;
+        let request = &order.request;
+        let opens_short = request.side == Side::Sell && instruments.put(request.symbol).is_none();
+        if opens_short {
+            if rules.kind == AccountKind::Cash {
+                return Err("cash account cannot sell short");
+            }
+            if let Some((_, available)) = self.limits.borrow.get(&request.symbol) {
+                let short = (-portfolio.account.position(request.symbol)).max(0.0);
+                if short + opening > *available {
+                    return Err("not enough shares to borrow");
+                }
+            }
+        }
+        if rules.kind == AccountKind::Margin && price.is_finite() {
+            let equity = portfolio.account.equity();
+            let exposure = portfolio.account.gross() + opening * price;
+            if exposure * rules.initial_margin > equity * (1.0 + 1e-9) {
+                return Err("initial margin");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_defense(&mut self, order: &Order, dollars: f64, portfolio: &Portfolio) -> Result<(), &'static str> {
+        let Some(defense) = self.limits.defense else { return Ok(()) };
+        if self.taken(order.request.symbol, portfolio) >= defense.max_open_positions {
+            return Err("defense mode: open positions");
+        }
+        let limit = defense.total_allocation * self.session_start_equity;
+        let opened = &mut self.opened[usize::from(order.strategy)];
+        if opened.0 >= defense.max_trades {
+            return Err("defense mode: trades");
+        }
+        if opened.1 + dollars > limit * (1.0 + 1e-9) {
+            return Err("defense mode: allocation");
+        }
+        *opened = (opened.0 + 1, opened.1 + dollars);
+        Ok(())
+    }
+
+    /// Yearly borrow rate of a symbol.
+    pub fn borrow_rate(&self, symbol: SymbolId) -> f64 {
+        self.limits.borrow.get(&symbol).map_or(self.limits.account.borrow_rate, |row| row.0)
+    }
+
+    /// Whether the account's equity no longer covers the maintenance margin.
+    pub fn is_margin_call(&self, portfolio: &Portfolio) -> bool {
+        let rules = &self.limits.account;
+        let account = &portfolio.account;
+        // Long positions without borrowed cash are always covered.
+        rules.kind == AccountKind::Margin
+            && (account.cash < 0.0 || account.open_positions().iter().any(|&s| account.position(s) < 0.0))
+            && account.equity() < rules.maintenance_margin * portfolio.account.gross()
+    }
+}
+
+/// Shares by which an order would enlarge the position, beyond what open orders of the same side already do
+/// not close.
+fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
+    let request = &order.request;
+    let position = portfolio.account.position(request.symbol);
+    let against = (-request.side.sign() * position).max(0.0);
+    (request.qty - against).max(0.0)
+}
+
+/// What no venue would take.
+fn check_form(request: &OrderRequest) -> Result<(), &'static str> {
+    if !(request.qty.is_finite() && request.qty > 0.0) {
+        return Err("quantity must be positive");
+    }
+    let positive = |price: Option<f64>| price.is_none_or(|p| p.is_finite() && p > 0.0);
+    if !positive(request.kind.limit()) || !positive(request.kind.stop()) {
+        return Err("prices must be positive");
+    }
+    let limit_or_market = matches!(request.kind, OrderKind::Market | OrderKind::Limit { .. });
+    match request.tif {
+        TimeInForce::Ioc | TimeInForce::Fok if !limit_or_market => Err("ioc and fok are for market and limit orders"),
+        TimeInForce::Opg if !limit_or_market && request.kind != OrderKind::MarketOnOpen => {
+            Err("opg is for market and limit orders")
+        }
+        TimeInForce::Cls if !limit_or_market && request.kind != OrderKind::MarketOnClose => {
+            Err("cls is for market and limit orders")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,112 @@
+//! What can be held: the market's symbols, and put options made during a run.
+
+use crate::market::{Bar, Market, Nanos, SymbolId};
+use crate::stats::black_scholes;
+
+/// Shares under one option contract. Quantities of puts are counted in shares (100 = one contract), so that
+/// price times quantity is dollars for every instrument.
+pub const CONTRACT_SIZE: f64 = 100.0;
+
+/// Nanoseconds in a year of 365 days, the year of option pricing.
+const YEAR: f64 = 365.0 * 86_400.0 * 1e9;
+
+/// A European put priced by Black-Scholes-Merton at a constant volatility.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PutContract {
+    pub underlying: SymbolId,
+    pub strike: f64,
+    /// The instant of expiry.
+    pub expiry: Nanos,
+    /// Annual volatility (0.2 is 20 %).
+    pub volatility: f64,
+    /// Continuous annual rate.
+    pub rate: f64,
+}
+
+impl PutContract {
+    /// Years of 365 days from an instant to expiry, 0 after it.
+    pub fn years(&self, time: Nanos) -> f64 {
+        (self.expiry - time).max(0) as f64 / YEAR
+    }
+
+    /// Price per share at an underlying price and instant; intrinsic value at and after expiry.
+    pub fn price(&self, underlying: f64, time: Nanos) -> f64 {
+        black_scholes::put_price(underlying, self.strike, self.years(time), self.rate, self.volatility)
+    }
+}
+
+/// The instruments of a run: ids below the number of symbols are symbols, the rest are puts.
+#[derive(Debug)]
+pub struct Instruments<'m> {
+    pub market: &'m Market,
+    pub puts: Vec<PutContract>,
+}
+
+impl<'m> Instruments<'m> {
+    /// The symbols of a market.
+    pub fn new(market: &'m Market) -> Instruments<'m> {
+        Instruments { market, puts: Vec::new() }
+    }
+
+    /// Number of instruments.
+    pub fn len(&self) -> usize {
+        self.market.symbols.len() + self.puts.len()
+    }
+
+    /// Whether there is no instrument.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The put behind an id, if it is one.
+    #[inline]
+    pub fn put(&self, symbol: SymbolId) -> Option<&PutContract> {
+        symbol.index().checked_sub(self.market.symbols.len()).map(|i| &self.puts[i])
+    }
+
+    /// The symbol whose bars drive the instrument: itself, or the underlying of a put.
+    #[inline]
+    pub fn driver(&self, symbol: SymbolId) -> SymbolId {
+        self.put(symbol).map_or(symbol, |p| p.underlying)
+    }
+
+    /// Bar `i` of the instrument, whose span is `start..end`. A put falls when its underlying rises, so its
+    /// high is its price at the underlying's low; it has no volume of its own.
+    pub fn bar(&self, symbol: SymbolId, i: usize, start: Nanos, end: Nanos) -> Bar {
+        match self.put(symbol) {
+            None => self.market.series[symbol.index()].bar(i),
+            Some(put) => {
+                let bar = self.market.series[put.underlying.index()].bar(i);
+                Bar {
+                    open: put.price(bar.open, start),
+                    high: put.price(bar.low, start),
+                    low: put.price(bar.high, end),
+                    close: put.price(bar.close, end),
+                    volume: f64::INFINITY,
+                }
+            }
+        }
+    }
+
+    /// Value of the instrument at the close of bar `i` of its driver, which ends at `end`.
+    #[inline]
+    pub fn close(&self, symbol: SymbolId, i: usize, end: Nanos) -> f64 {
+        match self.put(symbol) {
+            None => self.market.series[symbol.index()].close[i],
+            Some(put) => put.price(self.market.series[put.underlying.index()].close[i], end),
+        }
+    }
+
+    /// Name in files: the symbol, or `AAPL 2024-01-19 P 150`.
+    pub fn name(&self, symbol: SymbolId) -> String {
+        match self.put(symbol) {
+            None => self.market.symbols[symbol.index()].clone(),
+            Some(put) => format!(
+                "{} {} P {}",
+                self.market.symbols[put.underlying.index()],
+                crate::market::format_date(crate::market::new_york_date(put.expiry)),
+                put.strike
+            ),
+        }
+    }
+}
