@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tradebot::backtest::{RunConfig, RunResult, run};
 use tradebot::engine::StrategySetup;
-use tradebot::market::{Bars, Calendar, MINUTE, Market, MarketParts};
+use tradebot::market::{Bars, Calendar, MINUTE, Market, MarketParts, Vix};
 use tradebot::risk::Limits;
+use tradebot::settings::Settings;
 use tradebot::sim::SimRules;
 use tradebot::strategies::{BuildContext, find};
 use tradebot::trading::{AccountKind, AccountRules};
@@ -101,6 +102,47 @@ fn run_named(market: &Market, config: &RunConfig, names: &[(&str, &[(&str, &str)
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Settings under which the window strategies trade random walks freely.
+const OPEN_TO_ALL: [&str; 9] = [
+    "MIN_PRICE=0.01",
+    "MAX_PRICE=1000000",
+    "MIN_VOLUME_THRESHOLD=0",
+    "STRAT_OPEN_BUFFER=0.001",
+    "STRAT_MID_VWAP_THRESHOLD=0.005",
+    "SHORT_TYPE_OPEN=ShortSell",
+    "SHORT_TYPE_MID=ShortSell",
+    "SHORT_TYPE_CLOSE=ShortSell",
+    "ENABLE_FUNNHUB_FUNDAMENTALS_FILTER=false",
+];
+
+fn windows(c: &mut Criterion) {
+    let (symbols, sessions) = (100, 250);
+    let series = (0..symbols).map(|k| random_walk(&format!("WALK{k:03}"), sessions, 11 + k)).collect();
+    let mut market = market(series);
+    let daily = market.days.iter().map(|d| (d.date, 20.0)).collect();
+    market.vix = Some(Vix { daily, intraday: Vec::new() });
+    let mut settings = Settings::default();
+    settings.set_all(OPEN_TO_ALL, "bench").expect("settings");
+    let context = BuildContext { settings, ..BuildContext::default() };
+    let config = config();
+    let strategies = || {
+        ["open", "mid", "close"].map(|name| {
+            let spec = find(name).expect("a strategy");
+            let given = [("without_fundamentals".to_string(), "ignore".to_string())];
+            let params = spec.check(&given).expect("parameters");
+            let strategy = spec.build(&params, &context).expect("a strategy");
+            StrategySetup { strategy, bound_to_position_limit: spec.bound_to_settings }
+        })
+    };
+    let go = || run(&market, &config, strategies().into(), &AtomicBool::new(false)).expect("not interrupted");
+    eprintln!("{} bars, {} fills", market.bar_count(), go().fills.len());
+    let mut group = c.benchmark_group("100 symbols, 250 sessions of minutes");
+    group.throughput(Throughput::Elements(market.bar_count()));
+    group.sample_size(20);
+    group.bench_function("open+mid+close", |b| b.iter(go));
+    group.finish();
+}
+
 fn engine(c: &mut Criterion) {
     let single = market(vec![random_walk("WALK", 2_564, 7)]);
     let bars = single.bar_count();
@@ -119,5 +161,5 @@ fn engine(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+criterion_group!(benches, engine, windows);
 criterion_main!(benches);

@@ -111,7 +111,7 @@ impl Run<'_> {
         mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
         let equity = self.core.portfolio.account.equity();
         let has_positions = !self.core.portfolio.account.open_positions().is_empty();
-        if equity <= self.core.desk.loss_threshold() && (has_positions || !self.venue.active().is_empty()) {
+        if equity <= self.core.desk.loss_threshold() {
             self.core.desk.halt();
             self.core.warn(format!(
                 "daily loss limit reached in the session of {}: positions closed, no entries until the next session",
