@@ -1,6 +1,10 @@
 //! All integration tests, in one binary: every further binary would link polars again.
 
 mod calendar;
+mod data_formats;
+mod data_refusals;
+mod data_sets;
+mod data_vendors;
 mod indicators;
 mod look_ahead;
 mod option;
