@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tradebot::backtest::{RunConfig, RunResult, run};
 use tradebot::engine::StrategySetup;
-use tradebot::market::{Bars, Calendar, MINUTE, Market, MarketParts, Vix};
+use tradebot::market::{Bars, Calendar, Fundamental, MINUTE, Market, MarketParts, Vix};
 use tradebot::risk::Limits;
-use tradebot::settings::Settings;
 use tradebot::sim::SimRules;
 use tradebot::strategies::{BuildContext, find};
 use tradebot::trading::{AccountKind, AccountRules};
@@ -102,47 +101,6 @@ fn run_named(market: &Market, config: &RunConfig, names: &[(&str, &[(&str, &str)
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Settings under which the window strategies trade random walks freely.
-const OPEN_TO_ALL: [&str; 9] = [
-    "MIN_PRICE=0.01",
-    "MAX_PRICE=1000000",
-    "MIN_VOLUME_THRESHOLD=0",
-    "STRAT_OPEN_BUFFER=0.001",
-    "STRAT_MID_VWAP_THRESHOLD=0.005",
-    "SHORT_TYPE_OPEN=ShortSell",
-    "SHORT_TYPE_MID=ShortSell",
-    "SHORT_TYPE_CLOSE=ShortSell",
-    "ENABLE_FUNNHUB_FUNDAMENTALS_FILTER=false",
-];
-
-fn windows(c: &mut Criterion) {
-    let (symbols, sessions) = (100, 250);
-    let series = (0..symbols).map(|k| random_walk(&format!("WALK{k:03}"), sessions, 11 + k)).collect();
-    let mut market = market(series);
-    let daily = market.days.iter().map(|d| (d.date, 20.0)).collect();
-    market.vix = Some(Vix { daily, intraday: Vec::new() });
-    let mut settings = Settings::default();
-    settings.set_all(OPEN_TO_ALL, "bench").expect("settings");
-    let context = BuildContext { settings, ..BuildContext::default() };
-    let config = config();
-    let strategies = || {
-        ["open", "mid", "close"].map(|name| {
-            let spec = find(name).expect("a strategy");
-            let given = [("without_fundamentals".to_string(), "ignore".to_string())];
-            let params = spec.check(&given).expect("parameters");
-            let strategy = spec.build(&params, &context).expect("a strategy");
-            StrategySetup { strategy, bound_to_position_limit: spec.bound_to_settings }
-        })
-    };
-    let go = || run(&market, &config, strategies().into(), &AtomicBool::new(false)).expect("not interrupted");
-    eprintln!("{} bars, {} fills", market.bar_count(), go().fills.len());
-    let mut group = c.benchmark_group("100 symbols, 250 sessions of minutes");
-    group.throughput(Throughput::Elements(market.bar_count()));
-    group.sample_size(20);
-    group.bench_function("open+mid+close", |b| b.iter(go));
-    group.finish();
-}
-
 fn engine(c: &mut Criterion) {
     let single = market(vec![random_walk("WALK", 2_564, 7)]);
     let bars = single.bar_count();
@@ -158,6 +116,33 @@ fn engine(c: &mut Criterion) {
     group.bench_function("buy_and_hold", |b| {
         b.iter(|| run_named(&single, &config, &[("buy_and_hold", &[("qty", "100")])]))
     });
+    group.finish();
+}
+
+/// `open`, `mid` and `close` over a hundred symbols: they look at few of the bars.
+fn windows(c: &mut Criterion) {
+    let mut series: Vec<(String, Bars)> = (0..100).map(|k| random_walk(&format!("S{k:02}"), 250, 7 + k)).collect();
+    let start = series[0].1.start.clone();
+    series.iter_mut().for_each(|(_, bars)| bars.start = start.clone());
+    let mut market = market(series);
+    let passes =
+        Fundamental { market_cap: Some(5e9), pe_ratio: Some(20.0), debt_equity: Some(1.0), ..Fundamental::default() };
+    market.fundamentals = Some(market.symbol_ids().map(|symbol| (symbol, vec![passes.clone()])).collect());
+    let daily = market.days.iter().map(|day| (day.date, 20.0)).collect();
+    market.vix = Some(Vix { daily, intraday: Vec::new() });
+    let (bars, config) = (market.bar_count(), config());
+    let given = |own: &[(&'static str, &'static str)]| [&[("MAX_PRICE", "10000")], own].concat();
+    let (open, mid, close) = (
+        given(&[("STRAT_OPEN_BUFFER", "0.001"), ("SHORT_TYPE_OPEN", "ShortSell")]),
+        given(&[("STRAT_MID_VWAP_THRESHOLD", "0.005"), ("SHORT_TYPE_MID", "ShortSell")]),
+        given(&[("SHORT_TYPE_CLOSE", "ShortSell")]),
+    );
+    let all: [(&str, &[(&str, &str)]); 3] = [("open", &open), ("mid", &mid), ("close", &close)];
+    eprintln!("{bars} bars, {} fills", run_named(&market, &config, &all).fills.len());
+    let mut group = c.benchmark_group("a hundred symbols, 250 sessions");
+    group.throughput(Throughput::Elements(bars));
+    group.sample_size(10);
+    group.bench_function("open, mid, close", |b| b.iter(|| run_named(&market, &config, &all)));
     group.finish();
 }
 

@@ -223,13 +223,14 @@ impl RiskDesk {
     }
 }
 
-/// Shares by which an order would enlarge the position, beyond what open orders of the same side already do
-/// not close.
+/// Shares by which an order would enlarge the account's position and its own strategy's. An order that only
+/// takes back what its strategy holds opens nothing, also when another strategy holds the other side.
 fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     let request = &order.request;
-    let position = portfolio.account.position(request.symbol);
-    let against = (-request.side.sign() * position).max(0.0);
-    (request.qty - against).max(0.0)
+    let against = |position: f64| (-request.side.sign() * position).max(0.0);
+    let account = against(portfolio.account.position(request.symbol));
+    let own = against(portfolio.strategy_position(order.strategy, request.symbol));
+    (request.qty - account.max(own)).max(0.0)
 }
 
 /// What no venue would take.
