@@ -113,12 +113,15 @@ impl RiskDesk {
     ) -> Result<Approved<Order>, &'static str> {
         let request = &order.request;
         check_form(request)?;
+        if !self.limits.account.fractional && request.qty.fract() != 0.0 && !closes_exactly(&order, portfolio) {
+            return Err("fractions of a share are not allowed");
+        }
         if let Some(parent) = request.parent {
             let Some(record) = portfolio.orders.get(parent.0 as usize) else { return Err("unknown parent order") };
             if record.order.request.symbol != request.symbol {
                 return Err("parent order is in another symbol");
             }
-            if record.state.is_final() {
+            if record.state.is_final() && record.filled == 0.0 {
                 return Err("parent order has ended");
             }
         }
@@ -231,6 +234,15 @@ fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     let account = against(portfolio.account.position(request.symbol));
     let own = against(portfolio.strategy_position(order.strategy, request.symbol));
     (request.qty - account.max(own)).max(0.0)
+}
+
+/// Whether an order closes a whole position, of the account or of its strategy: after a split that may be a
+/// fraction of a share even where fractions cannot be bought.
+fn closes_exactly(order: &Order, portfolio: &Portfolio) -> bool {
+    let request = &order.request;
+    let held =
+        [portfolio.account.position(request.symbol), portfolio.strategy_position(order.strategy, request.symbol)];
+    held.iter().any(|position| -request.side.sign() * position == request.qty)
 }
 
 /// What no venue would take.
