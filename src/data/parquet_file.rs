@@ -416,7 +416,10 @@ impl Group {
                         return Err(DataError::row(self.place(row), bad_time(value)));
                     };
                     if *clock.get_or_insert(kind) != kind {
-                        return Err(DataError::row(self.place(row), "another kind of time than in the rows before"));
+                        return Err(DataError::row(
+                            self.place(row),
+                            "another kind of time than in the rows before: dates, times with and times without an offset do not mix",
+                        ));
                     }
                     out.push(time);
                 }

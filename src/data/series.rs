@@ -2,10 +2,10 @@
 
 use super::DataError;
 use super::chunk::{Provenance, RawSeries};
-use super::clock::{Clock, Localiser, date_of, is_midnight, midnight_of};
+use super::clock::{Clock, Localiser, date_of, is_midnight, midnight_of, show};
 use super::options::{Label, LoadOptions, format_bar_length};
 use crate::market::{
-    Bars, Calendar, DAY, DataQuality, MINUTE, Nanos, Quotes, SECOND, Session, format_date, format_time, new_york_date,
+    Bars, Calendar, DAY, DataQuality, MINUTE, Nanos, Quotes, SECOND, Session, format_date, new_york_date,
     new_york_offset,
 };
 use chrono::NaiveDate;
@@ -34,7 +34,14 @@ pub(super) fn prepare(mut raw: Vec<RawSeries>, options: &LoadOptions) -> Result<
     resolve_clocks(&mut raw, options)?;
     let mut notes = Vec::new();
     raw.par_iter().try_for_each(check_order)?;
-    let bar_length = bar_length(&raw, options)?;
+    let bar_length = match bar_length(&raw, options) {
+        Ok(length) => length,
+        Err(error) => {
+            // A faulty row is the better thing to hear of.
+            raw.iter().try_for_each(|series| check_values(series, 0..series.time.len()))?;
+            return Err(error);
+        }
+    };
     let sessions = sessions_of(&raw)?;
     if bar_length < DAILY {
         notes.extend(repair_clock(&mut raw, options, &sessions)?);
@@ -101,7 +108,7 @@ fn localise(series: &mut RawSeries, zone: chrono_tz::Tz) -> Result<(), DataError
     let mut localiser = Localiser::new(zone);
     for (i, t) in series.time.iter_mut().enumerate() {
         let Some(instant) = localiser.instant(*t) else {
-            let wall = format_time(*t);
+            let wall = show(*t);
             return Err(DataError::row(
                 series.provenance.place(i),
                 format!("{} does not exist in {zone}: the clocks go forward over it", &wall[..19]),
@@ -121,17 +128,17 @@ fn check_order(series: &RawSeries) -> Result<(), DataError> {
     let reason = if other.file != series.provenance.file(i) {
         format!(
             "{symbol} {} overlaps {}, which reaches to {}: the files of one symbol must follow each other",
-            format_time(time),
+            show(time),
             other.file,
-            format_time(before)
+            show(before)
         )
     } else if time == before {
-        format!("{symbol} {} repeats the time of {} {}", format_time(time), other.unit, other.number)
+        format!("{symbol} {} repeats the time of {} {}", show(time), other.unit, other.number)
     } else {
         format!(
             "{symbol} {} comes after the later {} of {} {}: rows of a symbol must ascend in time",
-            format_time(time),
-            format_time(before),
+            show(time),
+            show(before),
             other.unit,
             other.number
         )
@@ -231,7 +238,7 @@ fn repair_clock(
                 series.provenance.place(0),
                 format!(
                     "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look like New York wall time labelled UTC; read them with --tz America/New_York",
-                    format_time(series.time[0])
+                    show(series.time[0])
                 ),
             ));
         };
@@ -244,7 +251,7 @@ fn repair_clock(
             series.provenance.place(0),
             format!(
                 "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look as if converted from New York time to UTC twice; if the file holds New York wall time, read that with --tz America/New_York",
-                format_time(series.time[0])
+                show(series.time[0])
             ),
         ));
     }
@@ -505,7 +512,7 @@ impl Context<'_> {
                 format!(
                     "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
                     series.symbol,
-                    format_time(series.time[i]),
+                    show(series.time[i]),
                     format_bar_length(step),
                     format_bar_length(self.bar_length)
                 ),
@@ -577,7 +584,7 @@ fn check_values(series: &RawSeries, rows: Range<usize>) -> Result<(), DataError>
                 let row = rows.start + k * BLOCK + i;
                 return Err(DataError::row(
                     series.provenance.place(row),
-                    format!("{} {}: {reason}", series.symbol, format_time(series.time[row])),
+                    format!("{} {}: {reason}", series.symbol, show(series.time[row])),
                 ));
             }
         }
