@@ -295,6 +295,7 @@ const GAUSS_LEGENDRE_8: [(f64, f64); 4] = [
 ];
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)] // Reference values keep the digits they were computed with.
 mod tests {
     use super::*;
     use OptionRight::{Call, Put};
