@@ -5,7 +5,8 @@ use super::chunk::{Blob, Chunk, Found, Wanted, join, source_name};
 use super::context::{Symbols, read_fundamentals, read_inverse, read_options, read_vix};
 use super::options::LoadOptions;
 use super::parquet_file::{Group, ParquetFile};
-use super::series::{Prepared, join_quotes, prepare, prepare_quotes};
+use super::quotes::{join_quotes, prepare_quotes};
+use super::series::{Prepared, prepare};
 use super::source::Inputs;
 use super::{DataError, csv_file, error, hash};
 use crate::market::{CorporateAction, DAY, Market, MarketParts, SymbolId, format_date, new_york_date};
@@ -173,7 +174,7 @@ fn assemble(
         let happens = left.into_iter().filter(|a| a.date > first && a.date <= last);
         actions.extend(happens.map(|a| CorporateAction { date: a.date, symbol, kind: a.kind }));
     }
-    actions.sort_by(|a, b| (a.date, a.symbol).cmp(&(b.date, b.symbol)));
+    actions.sort_by_key(|a| (a.date, a.symbol));
     let vix = inputs.vix.as_ref().map(|blob| read_vix(blob, options.tz)).transpose()?;
     let fundamentals = inputs.fundamentals.as_ref().map(|blob| read_fundamentals(blob, &symbols)).transpose()?;
     let mut inverse = None;
