@@ -129,7 +129,7 @@ pub fn metrics(result: &RunResult, risk_free_rate: f64) -> Result<Metrics, Stats
 }
 
 /// The price series of the symbols with trades, for the report. Daily bars and minutes alike.
-pub fn prices_of_trades(market: &Market, traded: &[String]) -> Vec<PriceSeries> {
+pub fn prices_of_trades<'m>(market: &'m Market, traded: &[String]) -> Vec<PriceSeries<'m>> {
     let mut symbols: Vec<SymbolId> = traded.iter().filter_map(|name| market.symbol(name)).collect();
     symbols.sort_unstable();
     symbols.dedup();
@@ -139,11 +139,11 @@ pub fn prices_of_trades(market: &Market, traded: &[String]) -> Vec<PriceSeries> 
             let series = &market.series[id.index()];
             PriceSeries {
                 symbol: market.symbols[id.index()].clone(),
-                times: series.start.to_vec(),
-                open: series.open.clone(),
-                high: series.high.clone(),
-                low: series.low.clone(),
-                close: series.close.clone(),
+                times: series.start.as_slice().into(),
+                open: series.open.as_slice().into(),
+                high: series.high.as_slice().into(),
+                low: series.low.as_slice().into(),
+                close: series.close.as_slice().into(),
             }
         })
         .collect()

@@ -105,13 +105,11 @@ impl Run<'_> {
     fn step(&mut self, day: usize, step: usize) {
         let is_last = step + 1 == self.market.days[day].end_step;
         self.venue.process(step, &mut self.core.portfolio, &self.core.instruments);
-        if is_last || self.market.extended_hours {
-            self.venue.end_of_step(step, &mut self.core.portfolio, &self.core.instruments);
-        }
+        self.venue.end_of_step(step, &mut self.core.portfolio, &self.core.instruments);
         mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
         let equity = self.core.portfolio.account.equity();
         let has_positions = !self.core.portfolio.account.open_positions().is_empty();
-        if equity <= self.core.desk.loss_threshold() && (has_positions || !self.venue.active().is_empty()) {
+        if equity <= self.core.desk.loss_threshold() {
             self.core.desk.halt();
             self.core.warn(format!(
                 "daily loss limit reached in the session of {}: positions closed, no entries until the next session",
@@ -132,6 +130,8 @@ impl Run<'_> {
         }
         self.venue.reschedule(&self.core.instruments);
         if is_last {
+            self.venue.end_of_day(&mut self.core.portfolio, &self.core.instruments);
+            mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
             self.night();
         }
         self.equity[step] = self.core.portfolio.account.equity();
@@ -198,9 +198,7 @@ impl Run<'_> {
 
     fn finish(mut self, start_equity: f64) -> RunResult {
         if let Some(&last) = self.market.steps.last() {
-            for symbol in self.venue.active().to_vec() {
-                self.venue.cancel_all(symbol, last, "end_of_data", &mut self.core.portfolio, &self.core.instruments);
-            }
+            self.venue.end_of_data(last, &mut self.core.portfolio, &self.core.instruments);
         }
         let strategies = self.core.strategy_names();
         let labels = self.core.labels();

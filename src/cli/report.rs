@@ -4,9 +4,9 @@ use super::CliError;
 use super::output::print;
 use super::runs::store_error;
 use crate::backtest::prices_of_trades;
-use crate::backtest::report::PriceSeries;
 use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
 use crate::data::{LoadOptions, load};
+use crate::market::Market;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -24,19 +24,27 @@ pub struct ReportArgs {
 /// gone or have changed, the page is made without it.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
-    let prices = match prices(&dir) {
-        Ok(prices) => prices,
+    let market = match market(&dir) {
+        Ok(market) => Some(market),
         Err(reason) => {
             eprintln!("warning: no price panel: {reason}");
-            Vec::new()
+            None
         }
+    };
+    let prices = match &market {
+        Some(market) => {
+            let trades = read_trades(&dir.join(TRADES_FILE)).map_err(store_error)?;
+            let names: Vec<String> = trades.into_iter().map(|trade| trade.symbol).collect();
+            prices_of_trades(market, &names)
+        }
+        None => Vec::new(),
     };
     let path = write_report(&dir, &prices).map_err(store_error)?;
     print(&format!("{}\n", path.display()))
 }
 
-/// The series of the symbols with trades, loaded anew as `run.json` says.
-fn prices(dir: &Path) -> Result<Vec<PriceSeries>, String> {
+/// The data of the run, loaded anew as `run.json` says.
+fn market(dir: &Path) -> Result<Market, String> {
     let path = dir.join(RUN_FILE);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let run: serde_json::Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -46,9 +54,5 @@ fn prices(dir: &Path) -> Result<Vec<PriceSeries>, String> {
     if run["data_hash"].as_str() != Some(market.data_hash.as_str()) {
         return Err("the data have changed since the run".to_string());
     }
-    let trades = read_trades(&dir.join(TRADES_FILE)).map_err(|error| error.to_string())?;
-    let mut names: Vec<String> = trades.into_iter().map(|trade| trade.symbol).collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(prices_of_trades(&market, &names))
+    Ok(market)
 }

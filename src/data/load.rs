@@ -8,7 +8,7 @@ use super::parquet_file::{Group, ParquetFile};
 use super::series::{Prepared, join_quotes, prepare, prepare_quotes};
 use super::source::Inputs;
 use super::{DataError, csv_file, error, hash};
-use crate::market::{CorporateAction, DAY, Market, MarketParts, Nanos, SymbolId, format_date};
+use crate::market::{CorporateAction, DAY, Market, MarketParts, SymbolId, format_date, new_york_date};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
@@ -165,11 +165,14 @@ fn assemble(
     let mut actions: Vec<CorporateAction> = Vec::new();
     for (k, left) in applied.into_iter().enumerate() {
         let symbol = SymbolId(k as u32);
-        actions.extend(left.into_iter().map(|a| CorporateAction { date: a.date, symbol, kind: a.kind }));
+        // Only what can happen to a position in the data, so that the same bars have the same hash whatever
+        // else a file of actions holds.
+        let start = &series[k].1.start;
+        let (Some(&first), Some(&last)) = (start.first(), start.last()) else { continue };
+        let (first, last) = (new_york_date(first), new_york_date(last));
+        let happens = left.into_iter().filter(|a| a.date > first && a.date <= last);
+        actions.extend(happens.map(|a| CorporateAction { date: a.date, symbol, kind: a.kind }));
     }
-    // Only what can happen within the data, so that equal runs have equal hashes.
-    let span = bounds(&sessions, &series);
-    actions.retain(|a| span.is_some_and(|(first, last)| a.date > first && a.date <= last));
     actions.sort_by(|a, b| (a.date, a.symbol).cmp(&(b.date, b.symbol)));
     let vix = inputs.vix.as_ref().map(|blob| read_vix(blob, options.tz)).transpose()?;
     let fundamentals = inputs.fundamentals.as_ref().map(|blob| read_fundamentals(blob, &symbols)).transpose()?;
@@ -201,16 +204,6 @@ fn assemble(
     Market::new(parts, &sessions).map_err(|e| DataError::Selection(format!("{}: {e}", source_name(&options.source))))
 }
 
-/// First and last date with bars.
-fn bounds(
-    _sessions: &[crate::market::Session],
-    series: &[(String, crate::market::Bars)],
-) -> Option<(NaiveDate, NaiveDate)> {
-    let first: Nanos = series.iter().filter_map(|(_, b)| b.start.first().copied()).min()?;
-    let last: Nanos = series.iter().filter_map(|(_, b)| b.start.last().copied()).max()?;
-    Some((crate::market::new_york_date(first), crate::market::new_york_date(last)))
-}
-
 /// Splits and dividends of the symbols: the given file, else what a Lean folder has.
 fn action_book(inputs: &Inputs, names: &[String]) -> Result<ActionBook, DataError> {
     if let Some(blob) = &inputs.actions {
@@ -225,68 +218,4 @@ fn action_book(inputs: &Inputs, names: &[String]) -> Result<ActionBook, DataErro
         }
     }
     Ok(book)
-}
-
-#[cfg(test)]
-mod zz {
-    #[test]
-    fn count_events() {
-        use crate::data::*;
-        let market = load(&LoadOptions::new(Source::Named("generated_minutes".into()))).unwrap();
-        let f = market.fundamentals.as_ref().unwrap();
-        let (mut open, mut mid, mut close) = ([0, 0], [0, 0], [0, 0]);
-        let mut gaps = 0;
-        for id in market.symbol_ids() {
-            let Some(fu) = f.get(&id).map(|r| r[0].clone()) else { continue };
-            if fu.market_cap.unwrap() > 1e10 || fu.pe_ratio.is_none() || fu.debt_equity.unwrap() > 2.5 {
-                continue;
-            }
-            let b = &market.series[id.index()];
-            for d in 1..market.days.len() {
-                let r = market.day_range(id, d);
-                let p = market.day_range(id, d - 1);
-                let vol: f64 = b.volume[p].iter().sum();
-                if vol < 1e6 {
-                    println!("low volume {} {}", market.symbols[id.index()], vol);
-                    continue;
-                }
-                let s = r.start;
-                let o = b.open[s];
-                let ok = |x: f64| (x / o - 1.0).abs() <= 0.1 && (5.0..=100.0).contains(&x);
-                if !ok(o) {
-                    gaps += 1;
-                }
-                let hi = b.high[s..s + 20].iter().fold(0.0f64, |a, x| a.max(*x));
-                let lo = b.low[s..s + 20].iter().fold(1e9f64, |a, x| a.min(*x));
-                if let Some(i) = (s + 20..s + 30).find(|&i| b.close[i] > hi * 1.02 || b.close[i] < lo * 0.98) {
-                    if ok(b.close[i]) {
-                        open[usize::from(b.close[i] < lo)] += 1;
-                    }
-                }
-                let mut pv = 0.0;
-                let mut v = 0.0;
-                let mut hit = None;
-                for i in s..s + 85 {
-                    pv += (b.high[i] + b.low[i] + b.close[i]) / 3.0 * b.volume[i];
-                    v += b.volume[i];
-                    if i >= s + 75 && hit.is_none() {
-                        let w = pv / v;
-                        if (b.close[i] / w - 1.0).abs() >= 0.02 {
-                            hit = Some(b.close[i] < w);
-                        }
-                    }
-                }
-                if let Some(x) = hit {
-                    mid[usize::from(x)] += 1;
-                }
-                if r.len() == 390 {
-                    let m = b.close[s + 309] / b.open[s + 300] - 1.0;
-                    if m.abs() > 0.003 {
-                        close[usize::from(m < 0.0)] += 1;
-                    }
-                }
-            }
-        }
-        println!("OPEN {open:?} MID {mid:?} CLOSE {close:?} gaps {gaps}");
-    }
 }

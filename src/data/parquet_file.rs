@@ -13,8 +13,8 @@ use super::error::{Place, RowUnit};
 use super::layout::{Layout, QUOTE_NAMES, TRADE_NAMES};
 use crate::market::{DAY, Nanos};
 use polars::prelude::{
-    ArrowSchema, DataType, Field, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series, TimeUnit,
-    infer_schema,
+    ArrowSchema, DataType, Field, FileMetadata, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series,
+    TimeUnit, infer_schema,
 };
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -35,6 +35,8 @@ pub(super) struct ParquetFile {
 /// One row group of a file.
 pub(super) struct Group {
     file: Arc<ParquetFile>,
+    /// The footer as if the file had no other group: a reader walks over all groups it is told of.
+    metadata: FileMetadataRef,
     first_row: usize,
     rows: usize,
     /// The symbol of all rows, where the statistics tell.
@@ -125,7 +127,10 @@ impl ParquetFile {
                     found.passed_over.push(symbol.to_string());
                 }
             } else {
-                out.push(Group { file: self.clone(), first_row, rows, symbol });
+                let mut metadata = FileMetadata::clone(&self.metadata);
+                metadata.row_groups = vec![self.metadata.row_groups[k].clone()];
+                metadata.num_rows = rows;
+                out.push(Group { file: self.clone(), metadata: Arc::new(metadata), first_row, rows, symbol });
             }
             first_row += rows;
         }
@@ -176,27 +181,18 @@ impl Group {
     /// Decodes one column; columns are decoded one at a time, so that a large group is never held twice.
     fn decode(&self, column: usize) -> Result<Series, DataError> {
         let file = &self.file;
-        let slice = Some((self.first_row, self.rows));
         let result = match &file.blob {
             Blob::Path(path) => {
                 // A mapping of its own: pages of the file leave memory with it.
                 let bytes = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
                 let mut reader = ParquetReader::new(bytes);
-                reader.set_metadata(file.metadata.clone());
-                reader
-                    .with_slice(slice)
-                    .with_projection(Some(vec![column]))
-                    .read_parallel(ParallelStrategy::None)
-                    .finish()
+                reader.set_metadata(self.metadata.clone());
+                reader.with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
             }
             Blob::Embedded { bytes, .. } => {
                 let mut reader = ParquetReader::new(Cursor::new(*bytes));
-                reader.set_metadata(file.metadata.clone());
-                reader
-                    .with_slice(slice)
-                    .with_projection(Some(vec![column]))
-                    .read_parallel(ParallelStrategy::None)
-                    .finish()
+                reader.set_metadata(self.metadata.clone());
+                reader.with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
             }
         };
         let bad = |error| DataError::file(&*file.name, format!("cannot be decoded: {error}"));
@@ -229,7 +225,7 @@ impl Group {
         }
         let (times, clock) = self.times(&self.decode(layout.time)?)?;
         let values = |index: usize, name: &str, null_is_nan: bool| -> Result<Vec<f64>, DataError> {
-            self.numbers(&self.decode(index)?, name, null_is_nan)
+            self.numbers(self.decode(index)?, name, null_is_nan)
         };
         // The usual case: all rows of one symbol become its columns without a further copy.
         if let [(symbol, Pick::Range(range))] = by_symbol.as_slice()
@@ -445,35 +441,41 @@ impl Group {
     }
 
     /// A numeric column as f64.
-    fn numbers(&self, series: &Series, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
+    fn numbers(&self, series: Series, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
         let fail = |e: polars::error::PolarsError| DataError::file(&*self.file.name, e.to_string());
         if series.null_count() > 0 {
             if null_is_nan {
                 let wide = series.cast(&DataType::Float64).map_err(fail)?;
                 return Ok(wide.f64().map_err(fail)?.iter().map(|v| v.unwrap_or(f64::NAN)).collect());
             }
-            let (row, nulls) = (first_null(series), series.null_count());
+            let (row, nulls) = (first_null(&series), series.null_count());
             let more =
                 if nulls > 1 { format!(" (and in {} further rows of this part)", nulls - 1) } else { String::new() };
             return Err(DataError::row(self.place(row), format!("{name} is null{more}")));
         }
-        let mut out = Vec::with_capacity(series.len());
-        match series.dtype() {
-            DataType::Float64 => {
-                series.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values()))
-            }
-            DataType::Int64 => {
-                series
-                    .i64()
-                    .map_err(fail)?
-                    .downcast_iter()
-                    .for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
-            }
-            _ => {
-                let wide = series.cast(&DataType::Float64).map_err(fail)?;
-                wide.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values()));
+        if let DataType::Int64 = series.dtype() {
+            let whole = series.i64().map_err(fail)?;
+            let mut out = Vec::with_capacity(series.len());
+            whole.downcast_iter().for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
+            return Ok(out);
+        }
+        let wide = match series.dtype() {
+            DataType::Float64 => series,
+            _ => series.cast(&DataType::Float64).map_err(fail)?,
+        };
+        let column = wide.f64().map_err(fail)?.clone();
+        // The column is now the only owner of its values, which become the vector without a copy.
+        drop(wide);
+        let mut out: Vec<f64> = Vec::new();
+        for array in column.downcast_into_iter() {
+            let values = array.into_inner().1.to_vec();
+            if out.is_empty() {
+                out = values;
+            } else {
+                out.extend_from_slice(&values);
             }
         }
+        out.shrink_to_fit();
         Ok(out)
     }
 }

@@ -117,19 +117,23 @@ fn check_order(series: &RawSeries) -> Result<(), DataError> {
     let Some(i) = (1..series.time.len()).find(|&i| series.time[i] <= series.time[i - 1]) else { return Ok(()) };
     let (time, before) = (series.time[i], series.time[i - 1]);
     let other = series.provenance.place(i - 1);
-    let other = if other.file == series.provenance.file(i) {
-        format!("{} {}", other.unit, other.number)
-    } else {
-        other.to_string()
-    };
-    let reason = if time == before {
-        format!("{} {} repeats the time of {other}", series.symbol, format_time(time))
+    let symbol = &series.symbol;
+    let reason = if other.file != series.provenance.file(i) {
+        format!(
+            "{symbol} {} overlaps {}, which reaches to {}: the files of one symbol must follow each other",
+            format_time(time),
+            other.file,
+            format_time(before)
+        )
+    } else if time == before {
+        format!("{symbol} {} repeats the time of {} {}", format_time(time), other.unit, other.number)
     } else {
         format!(
-            "{} {} comes after the later {} of {other}: rows of a symbol must ascend in time",
-            series.symbol,
+            "{symbol} {} comes after the later {} of {} {}: rows of a symbol must ascend in time",
             format_time(time),
-            format_time(before)
+            format_time(before),
+            other.unit,
+            other.number
         )
     };
     Err(DataError::row(series.provenance.place(i), reason))
@@ -423,9 +427,12 @@ impl Context<'_> {
             let times = &series.time[at..dates.end];
             let mut begin = at + times.partition_point(|&t| t < s.open);
             let end = at + times.partition_point(|&t| t < s.close);
-            // Bars of a regular-hours file on the clock's grid: the first one holds the open (9:00 to 10:00).
+            // Bars of a regular-hours file on the clock's grid: the first one holds the open (9:00 to 10:00) and
+            // begins with it.
+            let mut grid = None;
             if !daily && begin > at && self.straddles(&series.time, begin, at, s.open) {
                 begin -= 1;
+                grid = Some(series.time[begin]);
                 series.time[begin] = s.open;
             }
             let early = begin - at;
@@ -433,7 +440,7 @@ impl Context<'_> {
             let range = if self.options.extended_hours { at..end } else { begin..end };
             let range = range.start..range.end.min(range.start.saturating_add(limit - kept));
             if !range.is_empty() {
-                self.check_steps(series, range.clone(), s)?;
+                self.check_steps(series, range.clone(), grid)?;
                 kept += range.len();
                 match keep.last_mut() {
                     Some(last) if last.end == range.start => last.end = range.end,
@@ -479,29 +486,30 @@ impl Context<'_> {
         alone && start + self.bar_length > open && times.get(begin) != Some(&open)
     }
 
-    fn check_steps(&self, series: &RawSeries, range: Range<usize>, session: Session) -> Result<(), DataError> {
+    /// Steps within a session are multiples of the bar length. `grid` is where the first bar of the range would
+    /// have begun, had it not been moved to the open.
+    fn check_steps(&self, series: &RawSeries, range: Range<usize>, grid: Option<Nanos>) -> Result<(), DataError> {
         if self.bar_length >= DAILY {
             return Ok(());
         }
+        let mut before = grid.unwrap_or(series.time[range.start]);
         for i in range.start + 1..range.end {
-            let step = series.time[i] - series.time[i - 1];
-            if step == self.bar_length || step % self.bar_length == 0 {
+            let step = series.time[i] - before;
+            before = series.time[i];
+            // Nights occur in a range of extended hours.
+            if step == self.bar_length || step % self.bar_length == 0 || step > 6 * 60 * MINUTE {
                 continue;
             }
-            let night = step > 6 * 60 * MINUTE;
-            let from_open = series.time[i - 1] == session.open && step < self.bar_length;
-            if !night && !from_open {
-                return Err(DataError::row(
-                    series.provenance.place(i),
-                    format!(
-                        "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
-                        series.symbol,
-                        format_time(series.time[i]),
-                        format_bar_length(step),
-                        format_bar_length(self.bar_length)
-                    ),
-                ));
-            }
+            return Err(DataError::row(
+                series.provenance.place(i),
+                format!(
+                    "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
+                    series.symbol,
+                    format_time(series.time[i]),
+                    format_bar_length(step),
+                    format_bar_length(self.bar_length)
+                ),
+            ));
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use crate::market::{Market, SymbolId};
 use crate::risk::{Limits, RiskDesk, Venue};
 use crate::trading::{
-    Command, Instruments, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side, Signals,
-    Strategy, TimeInForce, View, Wake,
+    Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side,
+    Signals, Strategy, TimeInForce, View, Wake,
 };
 
 /// A strategy with how the core treats it.
@@ -177,7 +177,15 @@ impl<'m> Core<'m> {
                     // Groups of different strategies never meet.
                     request.oco = request.oco.map(|group| u32::from(strategy) << 24 | (group & 0x00ff_ffff));
                     let driver = self.instruments.driver(request.symbol);
-                    let order = self.portfolio.enter(strategy, request, now, driver);
+                    let mut order = self.portfolio.enter(strategy, request, now, driver);
+                    match self.ended_parent(&order) {
+                        None => {}
+                        Some(filled) if filled > 0.0 => order.request.qty = order.request.qty.min(filled),
+                        Some(_) => {
+                            self.portfolio.change_state(order.id, now, OrderState::Canceled, "parent ended");
+                            continue;
+                        }
+                    }
                     let price = match self.market.ended(driver, day, step).checked_sub(1) {
                         Some(i) => self.instruments.close(request.symbol, i, now),
                         None => f64::NAN,
@@ -203,6 +211,13 @@ impl<'m> Core<'m> {
             }
         }
         self.commands = commands;
+    }
+
+    /// What the parent of an order filled, if it has one that has ended: the most that is left for a child.
+    fn ended_parent(&self, order: &Order) -> Option<f64> {
+        let parent = self.portfolio.orders.get(order.request.parent?.0 as usize)?;
+        let own = parent.order.id != order.id && parent.order.request.symbol == order.request.symbol;
+        (own && parent.state.is_final()).then_some(parent.filled)
     }
 
     /// The instrument of an order that the strategy owns and that has not ended.

@@ -34,6 +34,20 @@ pub struct Limits {
     pub borrow: BTreeMap<SymbolId, (f64, f64)>,
 }
 
+impl Default for Limits {
+    /// No limits beside those of the account.
+    fn default() -> Limits {
+        Limits {
+            disable_all_trades: false,
+            daily_loss_limit: f64::INFINITY,
+            max_open_positions: usize::MAX,
+            defense: None,
+            account: AccountRules::default(),
+            borrow: BTreeMap::new(),
+        }
+    }
+}
+
 /// Tells yes or no to every order.
 #[derive(Debug, Clone)]
 pub struct RiskDesk {
@@ -99,12 +113,15 @@ impl RiskDesk {
     ) -> Result<Approved<Order>, &'static str> {
         let request = &order.request;
         check_form(request)?;
+        if !self.limits.account.fractional && request.qty.fract() != 0.0 && !closes_exactly(&order, portfolio) {
+            return Err("fractions of a share are not allowed");
+        }
         if let Some(parent) = request.parent {
             let Some(record) = portfolio.orders.get(parent.0 as usize) else { return Err("unknown parent order") };
             if record.order.request.symbol != request.symbol {
                 return Err("parent order is in another symbol");
             }
-            if record.state.is_final() {
+            if record.state.is_final() && record.filled == 0.0 {
                 return Err("parent order has ended");
             }
         }
@@ -209,13 +226,23 @@ impl RiskDesk {
     }
 }
 
-/// Shares by which an order would enlarge the position, beyond what open orders of the same side already do
-/// not close.
+/// Shares by which an order would enlarge the account's position and its own strategy's. An order that only
+/// takes back what its strategy holds opens nothing, also when another strategy holds the other side.
 fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     let request = &order.request;
-    let position = portfolio.account.position(request.symbol);
-    let against = (-request.side.sign() * position).max(0.0);
-    (request.qty - against).max(0.0)
+    let against = |position: f64| (-request.side.sign() * position).max(0.0);
+    let account = against(portfolio.account.position(request.symbol));
+    let own = against(portfolio.strategy_position(order.strategy, request.symbol));
+    (request.qty - account.max(own)).max(0.0)
+}
+
+/// Whether an order closes a whole position, of the account or of its strategy: after a split that may be a
+/// fraction of a share even where fractions cannot be bought.
+fn closes_exactly(order: &Order, portfolio: &Portfolio) -> bool {
+    let request = &order.request;
+    let held =
+        [portfolio.account.position(request.symbol), portfolio.strategy_position(order.strategy, request.symbol)];
+    held.iter().any(|position| -request.side.sign() * position == request.qty)
 }
 
 /// What no venue would take.

@@ -1,90 +1,20 @@
 //! What happens to the orders of one instrument within one bar.
 //!
-//! [`match_bar`] is a pure function of (orders, bar, path): it changes the orders it is given and lists what
-//! happened, in order of path time. The venue runs it on copies, once for each order of the bar's extremes,
-//! and commits one of the two.
+//! A [`Lane`] is a pure function of (orders, bar, path): it changes the copies of orders it was loaded with and
+//! lists what happened, in order of time. The venue runs two of them, one for each order of the bar's extremes,
+//! and takes over one.
 
 use super::Commission;
+use super::orders::{
+    Happening, InFlight, LiveOrder, NO_ORDER, Outcome, QTY_EPSILON, Stage, apply_change, cancel_by_owner, end_order,
+    parent_ended, reduce,
+};
 use super::path::Path;
 use super::slippage::Slippage;
+use super::trailing::{QuoteTest, best_after, met_on_path};
 use crate::market::Nanos;
-use crate::trading::{OrderId, OrderKind, Side, TimeInForce, Trail};
+use crate::trading::{OrderKind, Side, TimeInForce};
 use chrono::NaiveDate;
-
-/// Below this, a quantity is what rounding left of zero.
-pub(super) const QTY_EPSILON: f64 = 1e-9;
-
-/// No group, no parent.
-pub(super) const NO_ORDER: u32 = u32::MAX;
-
-/// Where an order is in its life at the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// A child whose parent has not filled.
-    Held,
-    /// On its way.
-    Traveling,
-    /// In the market under its own type.
-    Resting,
-    /// A market order, or what is left of one, or a stop that was triggered.
-    Market,
-    /// A stop-limit that was triggered.
-    Limit,
-    Done,
-}
-
-/// An order as the venue knows it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct LiveOrder {
-    pub id: OrderId,
-    pub side: Side,
-    pub kind: OrderKind,
-    pub tif: TimeInForce,
-    pub stage: Stage,
-    pub arrival: Nanos,
-    /// A market order under `next_open` waits for a bar that starts at or after its decision.
-    pub waits_for_open: bool,
-    /// End of its session for a day order.
-    pub expires: Nanos,
-    /// Shares wanted in all.
-    pub total: f64,
-    /// Shares in the market: less than `total` for a child whose parent is not filled.
-    pub active: f64,
-    pub filled: f64,
-    pub oco: u32,
-    pub parent: u32,
-    /// Best price seen by a trailing stop; NaN before it is in the market.
-    pub best: f64,
-    /// Stop of a trailing stop given by its owner, until the path moves it; NaN: none.
-    pub initial_stop: f64,
-    /// Slippage in percent, drawn once.
-    pub slip_pct: f64,
-    /// Dollars filled so far.
-    pub notional: f64,
-    /// Commission charged so far.
-    pub fee: f64,
-    /// Most shares that cash allows in this bar.
-    pub cash_cap: f64,
-}
-
-impl LiveOrder {
-    pub fn remaining(&self) -> f64 {
-        self.active - self.filled
-    }
-
-    fn sign(&self) -> f64 {
-        self.side.sign()
-    }
-}
-
-/// A cancel or change on its way to the venue.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct InFlight {
-    pub arrival: Nanos,
-    pub id: OrderId,
-    /// `None`: cancel.
-    pub change: Option<crate::trading::OrderChange>,
-}
 
 /// What a bar offers.
 #[derive(Debug, Clone, Copy)]
@@ -97,25 +27,11 @@ pub(super) struct BarConditions {
     pub spread: Option<f64>,
     /// The official open, when this is the first bar at or after it.
     pub opens_session: Option<Nanos>,
-    /// The path is the single instant of a fill outside a bar: children come into the market but act from
-    /// their next bar on.
-    pub is_point: bool,
     /// Date of the session, for fees.
     pub date: NaiveDate,
-    /// Quote closes (bid, ask) for the trailing stops of the rule `quote`, with bid low and ask high and the
-    /// prices that move the stop: bid high and ask low.
+    /// Under the rule `quote`: what trailing stops are tested against.
     pub quote: Option<QuoteTest>,
-}
-
-/// The quote prices that a trailing stop is tested against, once a bar.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct QuoteTest {
-    pub bid_low: f64,
-    pub bid_high: f64,
-    pub bid_close: f64,
-    pub ask_low: f64,
-    pub ask_high: f64,
-    pub ask_close: f64,
+    pub rules: MatchRules,
 }
 
 /// Rules that hold for every bar.
@@ -127,32 +43,21 @@ pub(super) struct MatchRules {
     pub fractional: bool,
 }
 
-/// What happened to an order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Happening {
-    /// It is in the market.
-    Working,
-    Fill {
-        qty: f64,
-        /// Price on the path.
-        raw: f64,
-        /// Price after slippage.
-        price: f64,
-        commission: f64,
-        complete: bool,
-    },
-    Canceled(&'static str),
-    Expired,
-    /// New quantity (or `None` when only prices changed).
-    Changed(Option<f64>),
-}
+impl MatchRules {
+    /// Whether a limit can fill at a price.
+    pub fn marketable(&self, side: Side, price: f64, limit: f64) -> bool {
+        match (side, self.penetrate) {
+            (Side::Buy, false) => price <= limit,
+            (Side::Buy, true) => price < limit,
+            (Side::Sell, false) => price >= limit,
+            (Side::Sell, true) => price > limit,
+        }
+    }
 
-/// One happening, at an instant.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Outcome {
-    pub time: Nanos,
-    pub id: OrderId,
-    pub what: Happening,
+    /// The price after slippage of `qty` shares that would have filled at `raw`.
+    pub fn fill_price(&self, o: &LiveOrder, raw: f64, qty: f64, spread: Option<f64>, volume: f64) -> f64 {
+        if o.slips() { self.slippage.price(raw, o.sign(), o.slip_pct, qty, spread, volume) } else { raw }
+    }
 }
 
 /// What an order does next on the path.
@@ -161,501 +66,410 @@ enum Act {
     Arrive,
     Fill,
     Trigger,
+    /// A trailing stop that was met by a quote fills at a price off the path.
+    FillOffPath,
     CancelUnfilled,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
+    time: Nanos,
     position: f64,
     price: f64,
     act: Act,
 }
 
-/// Working memory of [`match_bar`], kept to avoid allocation.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scratch {
+/// A place on the path: position, instant, price.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    position: f64,
+    time: Nanos,
+    price: f64,
+}
+
+/// What comes first at one instant: cancels and changes, then orders by arrival and number.
+pub(super) type Turn = (Nanos, bool, Nanos, u32);
+
+/// A fill that concerns the other members of a group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct GroupFill {
+    pub group: u32,
+    pub qty: f64,
+    pub time: Nanos,
+}
+
+/// One instrument in one bar.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// In order of id.
+    pub orders: Vec<LiveOrder>,
+    pub out: Vec<Outcome>,
+    /// Shares taken from the bar's volume.
+    pub used: f64,
+    /// Cancels and changes that arrive by the bar's end, in order of arrival.
+    flights: Vec<InFlight>,
+    next_flight: usize,
     candidates: Vec<Option<Candidate>>,
+    bar: Option<BarConditions>,
+    /// Fills happen outside a bar: children come into the market but act from their next bar on.
+    is_point: bool,
 }
 
-/// Runs the orders of one instrument through one bar. `orders` are in order of id; `in_flight` are cancels
-/// and changes that arrive before the bar's end, in order of arrival.
-pub(super) fn match_bar(
-    orders: &mut [LiveOrder],
-    in_flight: &[InFlight],
-    bar: &BarConditions,
-    rules: &MatchRules,
-    scratch: &mut Scratch,
-    out: &mut Vec<Outcome>,
-) -> f64 {
-    let mut matcher = Matcher { orders, bar, rules, capacity: bar.capacity, used: 0.0, out };
-    let candidates = &mut scratch.candidates;
-    candidates.clear();
-    for i in 0..matcher.orders.len() {
-        candidates.push(matcher.first_candidate(i));
-    }
-    let mut flights = in_flight.iter().peekable();
-    loop {
-        let next = matcher.earliest(candidates);
-        let limit = next.map_or(f64::INFINITY, |i| candidates[i].map_or(f64::INFINITY, |c| c.position));
-        // A cancel that arrives at the instant of a fill wins.
-        if let Some(flight) = flights.next_if(|f| bar.path.position(f.arrival) <= limit) {
-            matcher.apply_flight(flight, candidates);
-            continue;
-        }
-        let Some(i) = next else { break };
-        let Some(candidate) = candidates[i] else { break };
-        matcher.act(i, candidate, candidates);
-    }
-    matcher.test_quote_trailing();
-    matcher.used
-}
-
-struct Matcher<'a> {
-    orders: &'a mut [LiveOrder],
-    bar: &'a BarConditions,
-    rules: &'a MatchRules,
-    capacity: f64,
-    used: f64,
-    out: &'a mut Vec<Outcome>,
-}
-
-impl Matcher<'_> {
-    /// The order that acts first: by path position, then arrival, then number.
-    fn earliest(&self, candidates: &[Option<Candidate>]) -> Option<usize> {
-        let mut best: Option<(f64, Nanos, usize)> = None;
-        for (i, candidate) in candidates.iter().enumerate() {
-            if let Some(c) = candidate {
-                let arrival = self.orders[i].arrival;
-                let earlier = best.is_none_or(|(p, a, _)| c.position < p || (c.position == p && arrival < a));
-                if earlier {
-                    best = Some((c.position, arrival, i));
-                }
+impl Lane {
+    /// Starts a bar with copies of the orders and of the cancels and changes on their way.
+    pub fn load(&mut self, orders: &[LiveOrder], in_flight: &[InFlight], bar: BarConditions) {
+        self.clear(orders);
+        let arriving = in_flight.partition_point(|f| f.arrival <= bar.path.end);
+        self.flights.extend_from_slice(&in_flight[..arriving]);
+        self.bar = Some(bar);
+        let open = bar.path.prices[0];
+        for i in 0..self.orders.len() {
+            let o = &mut self.orders[i];
+            if o.stage == Stage::Resting && o.best.is_nan() {
+                o.best = open;
             }
-        }
-        best.map(|b| b.2)
-    }
-
-    fn first_candidate(&self, i: usize) -> Option<Candidate> {
-        let o = &self.orders[i];
-        match o.stage {
-            Stage::Held | Stage::Done => None,
-            Stage::Traveling => {
-                if o.arrival >= self.bar.path.end {
-                    return None;
-                }
-                let position = self.bar.path.position(o.arrival);
-                Some(Candidate { position, price: self.bar.path.price(position), act: Act::Arrive })
-            }
-            _ => self.candidate(i, 0.0, self.bar.path.prices[0]),
+            let candidate = match o.stage {
+                Stage::Held | Stage::Done => None,
+                Stage::Traveling => self.arrival(i, &bar),
+                _ => self.candidate(i, Place { position: 0.0, time: bar.path.start, price: open }, &bar),
+            };
+            self.candidates.push(candidate);
         }
     }
 
-    /// What order `i` does next from a position on, where the path's price is `price`.
-    fn candidate(&self, i: usize, from: f64, price: f64) -> Option<Candidate> {
-        let o = &self.orders[i];
-        if o.remaining() <= QTY_EPSILON {
+    /// Starts an instant outside any bar at which order `i` fills at `price`. `bar` says what the fill counts
+    /// against.
+    pub fn load_point(&mut self, orders: &[LiveOrder], i: usize, time: Nanos, price: f64, bar: BarConditions) {
+        self.clear(orders);
+        self.is_point = true;
+        self.bar = Some(bar);
+        self.candidates.resize(orders.len(), None);
+        self.candidates[i] = Some(Candidate { time, position: 0.0, price, act: Act::Fill });
+    }
+
+    /// Copies of orders that no bar is running for: their groups can still reduce them.
+    pub fn load_idle(&mut self, orders: &[LiveOrder]) {
+        self.clear(orders);
+        self.candidates.resize(orders.len(), None);
+    }
+
+    fn clear(&mut self, orders: &[LiveOrder]) {
+        self.orders.clear();
+        self.orders.extend_from_slice(orders);
+        self.out.clear();
+        self.used = 0.0;
+        self.flights.clear();
+        self.next_flight = 0;
+        self.candidates.clear();
+        self.bar = None;
+        self.is_point = false;
+    }
+
+    /// Number of cancels and changes that have been applied.
+    pub fn flights_applied(&self) -> usize {
+        self.next_flight
+    }
+
+    /// Lets everything happen up to the bar's end.
+    pub fn run(&mut self) {
+        while self.peek().is_some() {
+            self.advance();
+        }
+        self.follow();
+    }
+
+    /// When the next thing happens.
+    pub fn peek(&self) -> Option<Turn> {
+        let order = self.earliest().map(|(_, turn)| turn);
+        let flight = self.flights.get(self.next_flight).map(|f| (f.arrival, false, 0, 0));
+        match (order, flight) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Lets the next thing happen. Returns the fill if it concerns a group.
+    pub fn advance(&mut self) -> Option<GroupFill> {
+        let bar = self.bar?;
+        let order = self.earliest();
+        if let Some(flight) = self.flights.get(self.next_flight).copied()
+            && order.is_none_or(|(_, turn)| flight.arrival <= turn.0)
+        {
+            self.next_flight += 1;
+            self.apply_flight(&flight, &bar);
             return None;
         }
-        let path = &self.bar.path;
+        let (i, _) = order?;
+        let candidate = self.candidates[i].take()?;
+        self.act(i, candidate, &bar)
+    }
+
+    /// The order that acts first: by time, then arrival, then number.
+    fn earliest(&self) -> Option<(usize, Turn)> {
+        let mut best: Option<(usize, Turn)> = None;
+        for (i, candidate) in self.candidates.iter().enumerate() {
+            let Some(candidate) = candidate else { continue };
+            let o = &self.orders[i];
+            // Its group may have ended it or left nothing of it since the candidate was found.
+            if o.stage == Stage::Done || (o.stage != Stage::Traveling && o.remaining() <= QTY_EPSILON) {
+                continue;
+            }
+            let turn = (candidate.time, true, o.arrival, o.id.0);
+            if best.is_none_or(|(_, b)| turn < b) {
+                best = Some((i, turn));
+            }
+        }
+        best
+    }
+
+    fn arrival(&self, i: usize, bar: &BarConditions) -> Option<Candidate> {
+        let time = self.orders[i].arrival;
+        if time >= bar.path.end {
+            return None;
+        }
+        let position = bar.path.position(time);
+        Some(Candidate { time, position, price: bar.path.price(position), act: Act::Arrive })
+    }
+
+    /// What order `i` does next from a place on.
+    fn candidate(&self, i: usize, from: Place, bar: &BarConditions) -> Option<Candidate> {
+        let o = &self.orders[i];
+        let path = &bar.path;
         let buy = o.side == Side::Buy;
-        let at = |position, price, act| Some(Candidate { position, price, act });
+        let here = |act| Some(Candidate { time: from.time, position: from.position, price: from.price, act });
+        let at = |position: f64, price, act| {
+            Some(Candidate { time: path.time(position).max(from.time), position, price, act })
+        };
         match (o.stage, o.kind) {
-            (Stage::Market, _) => {
-                if o.waits_for_open && o.arrival > path.start {
+            (Stage::Market, _) if o.waits_for_open && o.entered > path.start => None,
+            (Stage::Market, _) => here(Act::Fill),
+            (Stage::Resting, _) if o.is_for_close() => None,
+            (Stage::Resting, _) if o.is_for_open() => {
+                let open = bar.opens_session?;
+                if from.position > 0.0 || o.entered > open {
                     return None;
                 }
-                at(from, price, Act::Fill)
+                let met = o.kind.limit().is_none_or(|limit| bar.rules.marketable(o.side, from.price, limit));
+                here(if met { Act::Fill } else { Act::CancelUnfilled })
             }
             (Stage::Limit, OrderKind::StopLimit { limit, .. }) | (Stage::Resting, OrderKind::Limit { limit }) => {
-                if o.tif == TimeInForce::Opg {
-                    return self.at_open(
-                        o,
-                        from,
-                        if marketable(buy, price, limit, false) { Act::Fill } else { Act::CancelUnfilled },
-                    );
-                }
-                if o.tif == TimeInForce::Cls {
-                    return None;
-                }
-                if marketable(buy, price, limit, self.rules.penetrate) {
-                    return at(from, price, Act::Fill);
+                if bar.rules.marketable(o.side, from.price, limit) {
+                    return here(Act::Fill);
                 }
                 if matches!(o.tif, TimeInForce::Ioc | TimeInForce::Fok) {
-                    return at(from, price, Act::CancelUnfilled);
+                    return here(Act::CancelUnfilled);
                 }
                 let position = if buy {
-                    path.first_below(from, price, limit, self.rules.penetrate)
+                    path.first_below(from.position, from.price, limit, bar.rules.penetrate)
                 } else {
-                    path.first_above(from, price, limit, self.rules.penetrate)
+                    path.first_above(from.position, from.price, limit, bar.rules.penetrate)
                 };
                 at(position?, limit, Act::Fill)
             }
             (Stage::Resting, OrderKind::Stop { stop } | OrderKind::StopLimit { stop, .. }) => {
-                if (buy && price >= stop) || (!buy && price <= stop) {
-                    return at(from, price, Act::Trigger);
+                if (buy && from.price >= stop) || (!buy && from.price <= stop) {
+                    return here(Act::Trigger);
                 }
                 let position = if buy {
-                    path.first_above(from, price, stop, false)
+                    path.first_above(from.position, from.price, stop, false)
                 } else {
-                    path.first_below(from, price, stop, false)
+                    path.first_below(from.position, from.price, stop, false)
                 };
                 at(position?, stop, Act::Trigger)
             }
-            (Stage::Resting, OrderKind::TrailingStop { trail, .. }) => {
-                if self.bar.quote.is_some() {
-                    return None;
+            (Stage::Resting, OrderKind::TrailingStop { trail, .. }) => match &bar.quote {
+                None => {
+                    let (position, price) = met_on_path(o, trail, path, from.position, from.price)?;
+                    at(position, price, Act::Trigger)
                 }
-                trailing_trigger(o, trail, path, from, price)
-            }
-            (Stage::Resting, OrderKind::MarketOnOpen) => self.at_open(o, from, Act::Fill),
+                Some(quote) if o.entered <= path.start => at(3.0, quote.fill(o, trail)?, Act::FillOffPath),
+                Some(_) => None,
+            },
             _ => None,
         }
-    }
-
-    /// An act at the open of a session that opens at or after the order's arrival.
-    fn at_open(&self, o: &LiveOrder, from: f64, act: Act) -> Option<Candidate> {
-        let open = self.bar.opens_session?;
-        if from > 0.0 || o.arrival > open {
-            return None;
-        }
-        Some(Candidate { position: 0.0, price: self.bar.path.prices[0], act })
     }
 
     fn emit(&mut self, i: usize, time: Nanos, what: Happening) {
         self.out.push(Outcome { time, id: self.orders[i].id, what });
     }
 
-    fn act(&mut self, i: usize, candidate: Candidate, candidates: &mut [Option<Candidate>]) {
-        let time = self.bar.path.time(candidate.position);
-        match candidate.act {
+    fn act(&mut self, i: usize, c: Candidate, bar: &BarConditions) -> Option<GroupFill> {
+        let place = Place { position: c.position, time: c.time.max(bar.path.start), price: c.price };
+        match c.act {
             Act::Arrive => {
-                let arrival = self.orders[i].arrival;
-                self.emit(i, arrival, Happening::Working);
-                self.enter_market(i, candidate.price);
-                candidates[i] = self.candidate(i, candidate.position, candidate.price);
+                self.emit(i, c.time, Happening::Working);
+                self.enter(i, c.time, Some(place));
+                self.candidates[i] = self.candidate(i, place, bar);
+                None
             }
             Act::Trigger => {
                 let o = &mut self.orders[i];
                 o.stage = if matches!(o.kind, OrderKind::StopLimit { .. }) { Stage::Limit } else { Stage::Market };
                 o.waits_for_open = false;
-                candidates[i] = self.candidate(i, candidate.position, candidate.price);
+                self.candidates[i] = self.candidate(i, place, bar);
+                None
             }
-            Act::CancelUnfilled => self.cancel(i, time, "not fillable", candidates),
-            Act::Fill => self.fill(i, candidate, time, candidates),
+            Act::CancelUnfilled => {
+                end_order(&mut self.orders, i, c.time, "not fillable", &mut self.out);
+                None
+            }
+            Act::Fill => self.fill(i, c.price, place, bar),
+            Act::FillOffPath => {
+                self.orders[i].stage = Stage::Market;
+                self.fill(i, c.price, Place { price: bar.path.price(c.position), ..place }, bar)
+            }
         }
     }
 
-    /// An order comes into the market where the path's price is `price`.
-    fn enter_market(&mut self, i: usize, price: f64) {
+    /// An order comes into the market, at a place on the path if a bar is running.
+    fn enter(&mut self, i: usize, time: Nanos, place: Option<Place>) {
         let o = &mut self.orders[i];
         o.stage = if o.kind == OrderKind::Market { Stage::Market } else { Stage::Resting };
-        if let OrderKind::TrailingStop { .. } = o.kind
-            && o.best.is_nan()
-        {
-            o.best = price;
-        }
+        o.entered = time;
+        o.best = place.map_or(f64::NAN, |p| p.price);
     }
 
-    fn fill(&mut self, i: usize, candidate: Candidate, time: Nanos, candidates: &mut [Option<Candidate>]) {
+    fn fill(&mut self, i: usize, raw: f64, place: Place, bar: &BarConditions) -> Option<GroupFill> {
         let o = self.orders[i];
         let wanted = o.remaining();
         let mut qty = wanted;
-        if qty > self.capacity - self.used {
-            qty = self.capacity - self.used;
-            if !self.rules.fractional {
+        if qty > bar.capacity - self.used {
+            qty = bar.capacity - self.used;
+            if !bar.rules.fractional {
                 qty = (qty + QTY_EPSILON).floor();
             }
         }
+        let orders = &mut self.orders;
         if o.tif == TimeInForce::Fok && qty < wanted - QTY_EPSILON {
-            self.cancel(i, time, "cannot fill at once", candidates);
-            return;
+            end_order(orders, i, place.time, "cannot fill at once", &mut self.out);
+            return None;
         }
         let short_of_cash = qty > o.cash_cap;
         qty = qty.min(o.cash_cap);
+        let mut group = None;
         if qty > QTY_EPSILON {
-            self.execute(i, candidate.price, qty, time, candidates, candidate.position);
+            group = self.execute(i, raw, qty, place, bar);
         }
-        if short_of_cash && self.orders[i].stage != Stage::Done {
-            self.orders[i].cash_cap = 0.0;
-            self.cancel(i, time, "not enough cash", candidates);
-        }
-        if self.orders[i].stage != Stage::Done && self.orders[i].remaining() > QTY_EPSILON {
-            let once = matches!(o.tif, TimeInForce::Ioc | TimeInForce::Opg) || o.kind == OrderKind::MarketOnOpen;
-            if once {
-                self.cancel(i, time, "volume cap", candidates);
+        let o = &self.orders[i];
+        if o.stage != Stage::Done {
+            let once = matches!(o.tif, TimeInForce::Ioc | TimeInForce::Fok) || o.is_for_open() || o.is_for_close();
+            if short_of_cash && o.remaining() > QTY_EPSILON {
+                let reason = if o.side == Side::Buy { "not enough cash" } else { "not enough shares" };
+                end_order(&mut self.orders, i, place.time, reason, &mut self.out);
+            } else if once {
+                // Of a child, also what its parent has not filled yet: the one instant is over.
+                end_order(&mut self.orders, i, place.time, "volume cap", &mut self.out);
             }
         }
         // What the cap left over goes on in the next bar.
-        candidates[i] = None;
+        group
     }
 
     /// Books `qty` shares of order `i` at `raw` dollars, with all that follows at this instant.
-    fn execute(
-        &mut self,
-        i: usize,
-        raw: f64,
-        qty: f64,
-        time: Nanos,
-        candidates: &mut [Option<Candidate>],
-        position: f64,
-    ) {
+    fn execute(&mut self, i: usize, raw: f64, qty: f64, place: Place, bar: &BarConditions) -> Option<GroupFill> {
+        let time = place.time;
         self.used += qty;
         let o = &mut self.orders[i];
-        let slips = o.stage == Stage::Market
-            || matches!(o.kind, OrderKind::MarketOnOpen | OrderKind::MarketOnClose | OrderKind::TrailingStop { .. });
-        let price = if slips {
-            self.rules.slippage.price(raw, o.sign(), o.slip_pct, qty, self.bar.spread, self.bar.volume)
-        } else {
-            raw
-        };
+        let price = bar.rules.fill_price(o, raw, qty, bar.spread, bar.volume);
         o.filled += qty;
         o.cash_cap -= qty;
         o.notional += qty * price;
-        let fee = self.rules.commission.fee(o.side, o.filled, o.notional, self.bar.date);
+        let fee = bar.rules.commission.fee(o.side, o.filled, o.notional, bar.date);
         let commission = fee - o.fee;
         o.fee = fee;
         let complete = o.total - o.filled <= QTY_EPSILON;
         if complete {
             o.stage = Stage::Done;
-            candidates[i] = None;
         }
         let (id, group) = (o.id, o.oco);
         self.emit(i, time, Happening::Fill { qty, raw, price, commission, complete });
+        for child in self.orders.iter_mut().filter(|c| c.parent == id.0 && c.stage != Stage::Done) {
+            child.waking = child.remaining() <= QTY_EPSILON;
+            child.active = (child.active + qty).min(child.total);
+        }
+        if complete {
+            parent_ended(&mut self.orders, i, time, &mut self.out);
+        }
+        let fill = GroupFill { group, qty, time };
         if group != NO_ORDER {
-            for k in 0..self.orders.len() {
-                if k != i && self.orders[k].oco == group && self.orders[k].stage != Stage::Done {
-                    self.reduce(k, qty, time, candidates);
-                }
-            }
+            self.reduce_group(&fill, Some(i));
         }
         for k in 0..self.orders.len() {
-            if self.orders[k].parent == id.0 && self.orders[k].stage != Stage::Done {
-                self.release_child(k, qty, time, position, raw, candidates);
+            if std::mem::take(&mut self.orders[k].waking) && self.orders[k].stage != Stage::Done {
+                self.wake(k, place, bar);
+            }
+        }
+        if group == NO_ORDER { None } else { Some(fill) }
+    }
+
+    /// Takes a fill of one member from the other members of its group.
+    pub fn reduce_group(&mut self, fill: &GroupFill, filled: Option<usize>) {
+        for k in 0..self.orders.len() {
+            if Some(k) != filled && self.orders[k].oco == fill.group && self.orders[k].stage != Stage::Done {
+                reduce(&mut self.orders, k, fill.qty, fill.time, &mut self.out);
             }
         }
     }
 
-    /// A fill of a sibling takes `qty` from order `k`.
-    fn reduce(&mut self, k: usize, qty: f64, time: Nanos, candidates: &mut [Option<Candidate>]) {
+    /// A fill of the parent brings child `k` into the market, or back into it.
+    fn wake(&mut self, k: usize, place: Place, bar: &BarConditions) {
+        let place_on_path = if self.is_point { None } else { Some(place) };
         let o = &mut self.orders[k];
-        o.total -= qty;
-        o.active -= qty;
-        if o.total - o.filled <= QTY_EPSILON {
-            self.cancel(k, time, "oco", candidates);
-        } else if o.remaining() <= QTY_EPSILON && !matches!(o.stage, Stage::Traveling) {
-            candidates[k] = None;
-        }
-    }
-
-    /// A fill of the parent puts `qty` shares of child `k` into the market.
-    fn release_child(
-        &mut self,
-        k: usize,
-        qty: f64,
-        time: Nanos,
-        position: f64,
-        price: f64,
-        candidates: &mut [Option<Candidate>],
-    ) {
-        let o = &mut self.orders[k];
-        o.active = (o.active + qty).min(o.total);
-        if o.stage == Stage::Held {
-            o.arrival = time;
-            self.emit(k, time, Happening::Working);
-            self.enter_market(k, price);
-        }
-        if candidates[k].is_none() && !self.bar.is_point {
-            candidates[k] = self.candidate(k, position, price);
-        }
-    }
-
-    fn cancel(&mut self, i: usize, time: Nanos, reason: &'static str, candidates: &mut [Option<Candidate>]) {
-        end_order(self.orders, i, time, reason, self.out);
-        for (k, o) in self.orders.iter().enumerate() {
-            if o.stage == Stage::Done {
-                candidates[k] = None;
+        match o.stage {
+            Stage::Held if o.arrival > place.time => {
+                o.stage = Stage::Traveling;
+                self.candidates[k] = if self.is_point { None } else { self.arrival(k, bar) };
+                return;
             }
+            Stage::Held => {
+                o.arrival = place.time;
+                self.emit(k, place.time, Happening::Working);
+                self.enter(k, place.time, place_on_path);
+            }
+            Stage::Traveling => return,
+            Stage::Resting => {
+                o.entered = place.time;
+                o.best = place_on_path.map_or(f64::NAN, |p| p.price);
+            }
+            _ => o.entered = place.time,
         }
+        self.candidates[k] = place_on_path.and_then(|place| self.candidate(k, place, bar));
     }
 
-    fn apply_flight(&mut self, flight: &InFlight, candidates: &mut [Option<Candidate>]) {
+    fn apply_flight(&mut self, flight: &InFlight, bar: &BarConditions) {
         let Some(i) = self.orders.iter().position(|o| o.id == flight.id && o.stage != Stage::Done) else {
             return;
         };
-        let position = self.bar.path.position(flight.arrival);
-        match flight.change {
-            None => cancel_by_owner(self.orders, i, flight.arrival, self.out),
-            Some(change) => {
-                apply_change(self.orders, i, &change, flight.arrival, self.out);
-                if self.orders[i].stage != Stage::Traveling && self.orders[i].stage != Stage::Done {
-                    candidates[i] = self.candidate(i, position, self.bar.path.price(position));
-                }
-            }
-        }
-        for (k, o) in self.orders.iter().enumerate() {
-            if o.stage == Stage::Done {
-                candidates[k] = None;
-            }
+        let Some(change) = flight.change else {
+            cancel_by_owner(&mut self.orders, i, flight.arrival, &mut self.out);
+            return;
+        };
+        apply_change(&mut self.orders, i, &change, flight.arrival, &mut self.out);
+        let o = &self.orders[i];
+        let has_prices = !matches!(o.kind, OrderKind::TrailingStop { .. });
+        if has_prices && matches!(o.stage, Stage::Resting | Stage::Limit) {
+            let position = bar.path.position(flight.arrival);
+            let time = flight.arrival.max(bar.path.start);
+            let place = Place { position, time, price: bar.path.price(position) };
+            self.candidates[i] = self.candidate(i, place, bar);
         }
     }
 
-    /// Under the rule `quote` a trailing stop is tested once a bar, after the bar in which it came into the
-    /// market: a buy against the ask's high, a sell against the bid's low; it fills at the worse of its stop
-    /// and that side's close, else its stop moves with the ask's low or the bid's high.
-    fn test_quote_trailing(&mut self) {
-        let path = self.bar.path;
-        for i in 0..self.orders.len() {
-            let o = self.orders[i];
-            let OrderKind::TrailingStop { trail, .. } = o.kind else { continue };
-            if o.stage == Stage::Done || o.stage == Stage::Held || o.stage == Stage::Traveling {
-                continue;
-            }
-            let Some(quote) = self.bar.quote else {
-                if o.stage == Stage::Resting {
-                    self.orders[i].best = trailing_best(&o, &path);
-                }
-                continue;
-            };
-            if o.stage == Stage::Resting {
-                if o.arrival > path.start {
-                    continue;
-                }
-                let stop = trailing_stop(&o, trail, o.best);
-                let buy = o.side == Side::Buy;
-                if (buy && quote.ask_high >= stop) || (!buy && quote.bid_low <= stop) {
-                    let raw = if buy { stop.max(quote.ask_close) } else { stop.min(quote.bid_close) };
-                    let mut candidates = vec![None; self.orders.len()];
-                    self.orders[i].stage = Stage::Market;
-                    let candidate = Candidate { position: 3.0, price: raw, act: Act::Fill };
-                    self.fill(i, candidate, path.end, &mut candidates);
-                    // Children and siblings act from the next bar on.
-                } else {
-                    let o = &mut self.orders[i];
-                    o.best = if buy { o.best.min(quote.ask_low) } else { o.best.max(quote.bid_high) };
-                }
-            }
-        }
-    }
-}
-
-/// Whether a limit can fill at a price.
-pub(super) fn marketable(buy: bool, price: f64, limit: f64, strict: bool) -> bool {
-    match (buy, strict) {
-        (true, false) => price <= limit,
-        (true, true) => price < limit,
-        (false, false) => price >= limit,
-        (false, true) => price > limit,
-    }
-}
-
-/// The stop that belongs to a best price.
-fn trailing_stop(o: &LiveOrder, trail: Trail, best: f64) -> f64 {
-    let moved = match trail {
-        Trail::Amount(amount) => best - -o.sign() * amount,
-        Trail::Percent(percent) => best * (1.0 + o.sign() * percent / 100.0),
-    };
-    if o.initial_stop.is_nan() {
-        moved
-    } else if o.side == Side::Buy {
-        moved.min(o.initial_stop)
-    } else {
-        moved.max(o.initial_stop)
-    }
-}
-
-/// Where a trailing stop that follows the path is met.
-fn trailing_trigger(o: &LiveOrder, trail: Trail, path: &Path, from: f64, price: f64) -> Option<Candidate> {
-    let sell = o.side == Side::Sell;
-    let better = |a: f64, b: f64| if sell { a.max(b) } else { a.min(b) };
-    let met = |price: f64, stop: f64| if sell { price <= stop } else { price >= stop };
-    let mut best = better(o.best, price);
-    if met(price, trailing_stop(o, trail, best)) {
-        return Some(Candidate { position: from, price, act: Act::Trigger });
-    }
-    let mut leg = (from as usize).min(3);
-    while leg < 3 {
-        let end = path.prices[leg + 1];
-        let stop = trailing_stop(o, trail, best);
-        if met(end, stop) {
-            let position = path.position_of(leg, stop).max(from);
-            return Some(Candidate { position, price: stop, act: Act::Trigger });
-        }
-        best = better(best, end);
-        leg += 1;
-    }
-    None
-}
-
-/// The best price of a trailing stop after the whole path from its arrival on.
-fn trailing_best(o: &LiveOrder, path: &Path) -> f64 {
-    let from = path.position(o.arrival);
-    let mut best = if o.side == Side::Sell { o.best.max(path.price(from)) } else { o.best.min(path.price(from)) };
-    for leg in (from as usize).min(3)..3 {
-        let end = path.prices[leg + 1];
-        best = if o.side == Side::Sell { best.max(end) } else { best.min(end) };
-    }
-    best
-}
-
-/// Ends order `i` unfilled or part-filled. Children keep what their parent filled; what was still held for
-/// the rest of the parent is dropped.
-pub(super) fn end_order(orders: &mut [LiveOrder], i: usize, time: Nanos, reason: &'static str, out: &mut Vec<Outcome>) {
-    orders[i].stage = Stage::Done;
-    out.push(Outcome { time, id: orders[i].id, what: Happening::Canceled(reason) });
-    drop_held(orders, i, time, out);
-}
-
-/// What the children of an ended order held for its unfilled rest is dropped.
-pub(super) fn drop_held(orders: &mut [LiveOrder], i: usize, time: Nanos, out: &mut Vec<Outcome>) {
-    let parent = orders[i].id.0;
-    for k in 0..orders.len() {
-        if orders[k].parent == parent && orders[k].stage != Stage::Done {
-            orders[k].total = orders[k].active;
-            if orders[k].total - orders[k].filled <= QTY_EPSILON {
-                end_order(orders, k, time, "parent ended", out);
-            }
-        }
-    }
-}
-
-/// A cancel by the owner: also the order's children that are not filled.
-pub(super) fn cancel_by_owner(orders: &mut [LiveOrder], i: usize, time: Nanos, out: &mut Vec<Outcome>) {
-    let parent = orders[i].id.0;
-    orders[i].stage = Stage::Done;
-    out.push(Outcome { time, id: orders[i].id, what: Happening::Canceled("canceled") });
-    for k in 0..orders.len() {
-        if orders[k].parent == parent && orders[k].stage != Stage::Done {
-            cancel_by_owner(orders, k, time, out);
-        }
-    }
-}
-
-/// A change by the owner. A quantity at or below what is filled ends the order.
-pub(super) fn apply_change(
-    orders: &mut [LiveOrder],
-    i: usize,
-    change: &crate::trading::OrderChange,
-    time: Nanos,
-    out: &mut Vec<Outcome>,
-) {
-    let o = &mut orders[i];
-    match &mut o.kind {
-        OrderKind::Limit { limit } => *limit = change.limit.unwrap_or(*limit),
-        OrderKind::Stop { stop } => *stop = change.stop.unwrap_or(*stop),
-        OrderKind::StopLimit { stop, limit } => {
-            *stop = change.stop.unwrap_or(*stop);
-            *limit = change.limit.unwrap_or(*limit);
-        }
-        _ => {}
-    }
-    if let Some(qty) = change.qty {
-        let delta = qty - o.total;
-        o.total = qty;
-        o.active = (o.active + delta).max(o.filled);
-        if o.total - o.filled <= QTY_EPSILON {
-            end_order(orders, i, time, "canceled", out);
+    /// After the bar, trailing stops that were not met have followed its prices.
+    pub fn follow(&mut self) {
+        let Some(bar) = self.bar else { return };
+        if self.is_point {
             return;
         }
+        for o in &mut self.orders {
+            if o.stage != Stage::Resting || !matches!(o.kind, OrderKind::TrailingStop { .. }) {
+                continue;
+            }
+            match &bar.quote {
+                None => o.best = best_after(o, &bar.path),
+                Some(quote) if o.entered <= bar.path.start => o.best = quote.best(o),
+                Some(_) => {}
+            }
+        }
     }
-    out.push(Outcome { time, id: orders[i].id, what: Happening::Changed(change.qty) });
 }

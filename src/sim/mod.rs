@@ -3,10 +3,12 @@
 mod commission;
 mod fees;
 mod matching;
+mod orders;
 mod path;
 pub mod random;
 mod rules;
 mod slippage;
+mod trailing;
 mod venue;
 
 pub use commission::{Commission, CostModelError};

@@ -38,13 +38,15 @@ impl Slippage {
     }
 
     /// The price of a fill: `side` is +1 for a buy, `pct` the order's draw, `spread` ask - bid where quotes
-    /// exist, `volume` the bar's. A bar without volume counts as one share.
+    /// exist, `volume` the bar's. Without quotes the spread counts as one basis point of the price; in a bar
+    /// without volume there is no impact to measure, so none is charged.
     pub fn price(&self, price: f64, side: f64, pct: f64, qty: f64, spread: Option<f64>, volume: f64) -> f64 {
         match *self {
             Slippage::None => price,
             Slippage::RuleBased(k) => {
-                let half_spread = spread.map_or(price * 1e-4, |s| s / 2.0);
-                price + side * (half_spread + price * k * (qty / volume.max(1.0)).sqrt())
+                let spread = spread.unwrap_or(price * 1e-4);
+                let impact = if volume > 0.0 { price * k * (qty / volume).sqrt() } else { 0.0 };
+                price + side * (spread / 2.0 + impact)
             }
             _ => price * (1.0 + side * pct / 100.0),
         }

@@ -11,7 +11,7 @@ mod signal_lines;
 mod target;
 mod windows;
 
-pub use order_lines::{LineError, OrderLine, OrdersFromFile, parse_order_lines};
+pub use order_lines::{LineAction, LineError, OrderLine, OrdersFromFile, parse_order_lines};
 pub use params::{ParamError, ParamKind, ParamSpec, Params};
-pub use registry::{BuildContext, StrategySpec, all, find, session_strategies};
+pub use registry::{BuildContext, StrategySpec, all, find};
 pub use signal_lines::{SignalLine, SignalsFromFile, parse_signal_lines};

@@ -48,8 +48,8 @@ const COLUMNS: [&str; 13] =
     ["ts", "id", "symbol", "side", "type", "qty", "limit", "stop", "trail", "trail_pct", "tif", "oco", "parent"];
 
 /// Reads `ts,id,symbol,side,type,qty,limit,stop,trail,trail_pct,tif,oco,parent,cancel`; columns that are not
-/// used may be absent. `file` names the source in errors. Lines may be in any order of time; lines of the
-/// same instant are acted on in order of the file.
+/// used may be absent. `file` names the source in errors. Lines may be in any order of time; lines that act at
+/// the same bar end do so in order of the file.
 pub fn parse_order_lines(reader: impl Read, file: &str) -> Result<Vec<OrderLine>, LineError> {
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
     let error = |line: u64, reason: String| LineError { file: file.to_string(), line, reason };
@@ -74,7 +74,6 @@ pub fn parse_order_lines(reader: impl Read, file: &str) -> Result<Vec<OrderLine>
         }
         lines.push(line);
     }
-    lines.sort_by_key(|line| line.time);
     Ok(lines)
 }
 
@@ -163,26 +162,40 @@ fn positive(text: &str) -> Option<f64> {
 #[derive(Debug)]
 pub struct OrdersFromFile {
     lines: Vec<OrderLine>,
+    /// Lines by time, then by place in the file.
+    by_time: Vec<usize>,
     next: usize,
     ids: BTreeMap<String, OrderId>,
     labels: BTreeMap<OrderId, String>,
-    groups: BTreeMap<(String, String), u32>,
+    groups: BTreeMap<String, u32>,
 }
 
+/// Stands for a parent that has not been submitted, which is refused.
+const UNKNOWN_PARENT: OrderId = OrderId(u32::MAX);
+
 impl OrdersFromFile {
-    /// Submits `lines`, which are in order of time.
+    /// Submits `lines`, each at the first bar end at or after its time; those of one bar end in the given order.
     pub fn new(lines: Vec<OrderLine>) -> OrdersFromFile {
-        OrdersFromFile { lines, next: 0, ids: BTreeMap::new(), labels: BTreeMap::new(), groups: BTreeMap::new() }
+        let mut by_time: Vec<usize> = (0..lines.len()).collect();
+        by_time.sort_by_key(|&k| lines[k].time);
+        OrdersFromFile {
+            lines,
+            by_time,
+            next: 0,
+            ids: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        }
     }
 
     fn wake(&self) -> Wake {
-        self.lines.get(self.next).map_or(Wake::NEVER, |line| Wake::at(line.time))
+        self.by_time.get(self.next).map_or(Wake::NEVER, |&k| Wake::at(self.lines[k].time))
     }
 
-    /// The group of a label; groups live within one symbol.
-    fn group(&mut self, label: String, symbol: String) -> u32 {
+    /// The group of a label, which may hold orders of several symbols.
+    fn group(&mut self, label: String) -> u32 {
         let next = self.groups.len() as u32;
-        *self.groups.entry((label, symbol)).or_insert(next)
+        *self.groups.entry(label).or_insert(next)
     }
 }
 
@@ -196,10 +209,12 @@ impl Strategy for OrdersFromFile {
     }
 
     fn decide(&mut self, view: &View<'_>, orders: &mut Orders<'_>) -> Wake {
-        while let Some(line) = self.lines.get(self.next).filter(|line| line.time <= view.now()) {
-            let action = line.action.clone();
-            self.next += 1;
-            match action {
+        let due = self.by_time[self.next..].partition_point(|&k| self.lines[k].time <= view.now());
+        let mut now: Vec<usize> = self.by_time[self.next..self.next + due].to_vec();
+        now.sort_unstable();
+        self.next += due;
+        for k in now {
+            match self.lines[k].action.clone() {
                 LineAction::Cancel { id } => {
                     if let Some(order) = self.ids.get(&id) {
                         orders.cancel(*order);
@@ -216,8 +231,9 @@ impl Strategy for OrdersFromFile {
                         qty,
                         kind,
                         tif,
-                        oco: oco.map(|label| self.group(label, symbol)),
-                        parent: parent.and_then(|p| self.ids.get(&p).copied()),
+                        oco: oco.map(|label| self.group(label)),
+                        // A child that acts before its parent is refused, never sent without it.
+                        parent: parent.map(|p| self.ids.get(&p).copied().unwrap_or(UNKNOWN_PARENT)),
                         reason: "order file",
                     };
                     let order = orders.submit(request);

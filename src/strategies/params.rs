@@ -53,7 +53,14 @@ impl ParamKind {
             ParamKind::Int { min, max } => format!("{min} to {max}"),
             ParamKind::Float { min, max } => format!("{min} to {max}"),
             ParamKind::Choice(words) => words.join(", "),
-            ParamKind::Setting(key) => key.spec().kind.expected(),
+            ParamKind::Setting(key) => {
+                let kind = key.spec().kind;
+                match (kind.range(), kind.choices()) {
+                    (Some(range), _) => range.to_string(),
+                    (None, Some(words)) => words.join(", "),
+                    (None, None) => kind.expected(),
+                }
+            }
         }
     }
 
@@ -110,7 +117,7 @@ impl Params {
                     name: name.clone(),
                     found: text.clone(),
                     expected: match spec.kind {
-                        ParamKind::Setting(_) => spec.kind.range(),
+                        ParamKind::Setting(key) => key.spec().kind.expected(),
                         _ => format!("{} {}", spec.kind.name(), spec.kind.range()),
                     },
                 });

@@ -9,7 +9,7 @@ use super::reversion::{self, Reversion};
 use super::signal_lines::{SignalLine, SignalsFromFile};
 use super::windows;
 use crate::indicators::Average;
-use crate::settings::{Key, Settings};
+use crate::settings::Settings;
 use crate::trading::Strategy;
 
 /// What a strategy may need beside its parameters.
@@ -34,8 +34,11 @@ pub struct StrategySpec {
     pub params: &'static [ParamSpec],
     /// Whether MAX_OPEN_POSITIONS and the other strategy keys of the settings bind it.
     pub bound_to_settings: bool,
-    build: fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>,
+    build: Build,
 }
+
+/// Makes a strategy from checked parameters.
+type Build = fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>;
 
 impl std::fmt::Debug for StrategySpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -162,24 +165,6 @@ const ALL: &[StrategySpec] = &[
     },
 ];
 
-/// The strategies of a run that names none, in their order: STRATEGY_OVERRIDE alone if it is set, else
-/// STRATEGY_SEQUENCE, without those that are not enabled.
-pub fn session_strategies(settings: &Settings) -> Vec<&'static str> {
-    let only = settings.text(Key::StrategyOverride);
-    let enabled = [
-        ("open", settings.flag(Key::StratOpenEnabled)),
-        ("mid", settings.flag(Key::StratMidEnabled)),
-        ("close", settings.flag(Key::StratCloseEnabled)),
-    ];
-    let sequence = settings.list(Key::StrategySequence).iter().copied();
-    let chosen: Vec<&'static str> = if only.is_empty() {
-        sequence.collect()
-    } else {
-        enabled.map(|e| e.0).into_iter().filter(|n| *n == only).collect()
-    };
-    chosen.into_iter().filter(|name| enabled.contains(&(name, true))).collect()
-}
-
 /// Every built-in strategy.
 pub fn all() -> &'static [StrategySpec] {
     ALL
@@ -193,21 +178,6 @@ pub fn find(name: &str) -> Option<&'static StrategySpec> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sequence(assignments: &[&str]) -> Vec<&'static str> {
-        let mut settings = Settings::default();
-        settings.set_all(assignments.iter().copied(), "test").unwrap();
-        session_strategies(&settings)
-    }
-
-    #[test]
-    fn the_sequence_is_an_order_and_the_override_stands_alone() {
-        assert_eq!(sequence(&[]), ["open", "mid", "close"]);
-        assert_eq!(sequence(&["STRATEGY_SEQUENCE=close,open"]), ["close", "open"]);
-        assert_eq!(sequence(&["STRATEGY_SEQUENCE=close,open", "STRATEGY_OVERRIDE=mid"]), ["mid"]);
-        assert_eq!(sequence(&["STRAT_MID_ENABLED=false"]), ["open", "close"]);
-        assert!(sequence(&["STRAT_MID_ENABLED=false", "STRATEGY_OVERRIDE=mid"]).is_empty());
-    }
 
     #[test]
     fn every_strategy_is_built_from_its_defaults_unless_it_needs_a_file() {

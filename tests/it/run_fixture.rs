@@ -33,7 +33,7 @@ pub struct Fixture {
     pub summary: Summary,
     pub result: RunResult,
     pub curve: EquityCurve,
-    pub prices: Vec<PriceSeries>,
+    pub prices: Vec<PriceSeries<'static>>,
 }
 
 /// SplitMix64: enough for a picture.
@@ -81,7 +81,7 @@ fn cents(price: f64) -> f64 {
     (price * 100.0).round() / 100.0
 }
 
-fn prices(opens: &[Nanos]) -> Vec<PriceSeries> {
+fn prices(opens: &[Nanos]) -> Vec<PriceSeries<'static>> {
     SYMBOLS
         .iter()
         .zip(1u64..)
@@ -99,11 +99,11 @@ fn prices(opens: &[Nanos]) -> Vec<PriceSeries> {
                     let o = cents(price);
                     price *= 1.0 + drift + random.normal() * size;
                     let c = cents(price);
-                    series.times.push(open + bar as Nanos * MINUTE);
-                    series.open.push(o);
-                    series.close.push(c);
-                    series.high.push(cents(o.max(c) * (1.0 + random.next() * size)));
-                    series.low.push(cents(o.min(c) * (1.0 - random.next() * size)));
+                    series.times.to_mut().push(open + bar as Nanos * MINUTE);
+                    series.open.to_mut().push(o);
+                    series.close.to_mut().push(c);
+                    series.high.to_mut().push(cents(o.max(c) * (1.0 + random.next() * size)));
+                    series.low.to_mut().push(cents(o.min(c) * (1.0 - random.next() * size)));
                 }
             }
             series
@@ -135,7 +135,7 @@ pub fn fixture() -> Fixture {
     Fixture { run: run_json(&summary), summary, result, curve, prices }
 }
 
-fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries], k: usize) {
+fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries<'_>], k: usize) {
     let strategy = k % 3;
     let (first, last, hold) = WINDOWS[strategy];
     let session = k * SESSIONS / TRADES;
@@ -215,7 +215,7 @@ fn order(
 }
 
 /// Marks the account at every step.
-fn account(result: &mut RunResult, prices: &[PriceSeries], opens: &[Nanos]) -> EquityCurve {
+fn account(result: &mut RunResult, prices: &[PriceSeries<'_>], opens: &[Nanos]) -> EquityCurve {
     let mut fills = result.fills.clone();
     fills.sort_by_key(|f| f.time);
     let mut next = fills.iter().peekable();

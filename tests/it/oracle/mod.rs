@@ -15,6 +15,8 @@
 //! | `table` | cases worked out by hand |
 //! | `generate` | random cases |
 //! | `properties` | what must hold for every random case |
+//! | `adapter` | the engine run on a case |
+//! | `agreement` | the engine agrees with the plain simulator |
 //!
 //! Where the contract leaves a choice open, this is the reading taken here.
 //!
@@ -48,7 +50,7 @@
 //! | rule | reading |
 //! | --- | --- |
 //! | session of a day order | the first that closes after the decision, also for a child that is still held, and for an order still on its way: it expires there |
-//! | market-on-open, market-on-close, opg, cls | the type or `opg`/`cls` alone decides when; `day` on them never expires. They go to the first session opening (closing) at or after their arrival in which the symbol has a bar |
+//! | market-on-open, market-on-close, opg, cls | the type or `opg`/`cls` alone decides when; `day` on them never expires. They go to the first session opening (closing) at or after their arrival in which the symbol has a bar; a close that is known when they are decided is over, as for day orders |
 //! | `market` or `limit` with opg, cls | as market-on-open, market-on-close, limit-on-open, limit-on-close under every fill rule; under `quote` they fill at trade prices |
 //! | rest of a capped opening or closing fill | `Canceled`: these orders have one instant |
 //! | ioc and fok while no bar runs | wait for the next bar of the symbol, over the session's close if need be |
@@ -89,6 +91,8 @@
 //! | `rule_based` | spread = closing ask - bid of the bar filled in, else 1 basis point of the price; half of it, plus price x k x sqrt(quantity of this fill / volume of that bar); no impact term without volume |
 //! | notional | of fill prices, slippage included |
 
+mod adapter;
+mod agreement;
 mod case;
 mod compare;
 mod costs;

@@ -14,7 +14,7 @@ impl<'a> Simulation<'a> {
         let start = if is_for_open(line) {
             self.session_open(line.symbol, time)
         } else if is_for_close(line) {
-            self.session_close(line.symbol, time)
+            self.session_close(line.symbol, time, self.orders[number].decided)
         } else if line.kind == OrderKind::Market && self.case.rules.fill == FillRule::NextOpen {
             self.first_open(line.symbol, time)
         } else if line.kind == OrderKind::Market && at_last_close && line.parent.is_none() {
@@ -60,8 +60,8 @@ impl<'a> Simulation<'a> {
         self.open_of(symbol, days.flat_map(|d| self.case.bars_of_day(symbol, d)).next())
     }
 
-    fn session_close(&self, symbol: usize, time: Nanos) -> Start {
-        let days = self.case.days.iter().filter(|d| d.close >= time);
+    fn session_close(&self, symbol: usize, time: Nanos, decided: Nanos) -> Start {
+        let days = self.case.days.iter().filter(|d| d.close >= time && d.close > decided);
         let last_bars = days.filter_map(|d| Some((d.close, self.case.bars_of_day(symbol, d).pop()?)));
         match last_bars.min() {
             Some((close, bar)) => Start::Close { bar, time: close, phase: Phase::SessionClose },

@@ -111,6 +111,7 @@ enum Start {
 #[derive(Debug, Clone)]
 struct Order<'a> {
     line: &'a Submission,
+    decided: Nanos,
     arrives: Nanos,
     expires: Option<Nanos>,
     /// `None` while it is held for its parent.
@@ -250,6 +251,7 @@ impl<'a> Simulation<'a> {
         let number = self.orders.len();
         self.orders.push(Order {
             line,
+            decided: now,
             arrives,
             expires,
             start: None,
@@ -349,7 +351,7 @@ impl<'a> Simulation<'a> {
             return f64::INFINITY;
         }
         let cap = rules.participation * self.bar(symbol, bar).prices.volume;
-        let cap = if rules.fractional { cap } else { cap.floor() };
+        let cap = if rules.fractional { cap } else { (cap + NO_QUANTITY).floor() };
         (cap - self.taken[symbol][bar]).max(0.0)
     }
 

@@ -172,7 +172,8 @@ fn sessions() -> Vec<HandCase> {
             vec![filled(1, 100.0), expired(2, 0.0), filled(3, 100.0), filled(4, 100.0)],
         ),
         hand(
-            // Day 1 closes at 20.20, day 2 opens at 20.70. Order 5 is decided, and arrives, at the close.
+            // Day 1 closes at 20.20, day 2 opens at 20.70. Order 5 is decided at the close of day 1, knowing it,
+            // and goes to that of day 2.
             "on-open and on-close orders, with and without limit",
             days(
                 &first,
@@ -189,8 +190,8 @@ fn sessions() -> Vec<HandCase> {
             vec![
                 fill(2, t(3, 0.0), 100.0, 20.20),
                 fill(4, t(3, 0.0), 100.0, 20.20),
-                fill(5, t(3, 0.0), 100.0, 20.20),
                 fill(1, t2(0, 0.0), 100.0, 20.70),
+                fill(5, t2(2, 0.0), 100.0, 20.80),
             ],
             vec![
                 filled(1, 100.0),
