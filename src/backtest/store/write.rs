@@ -23,6 +23,7 @@ pub(super) const PARTIAL_PREFIX: &str = ".partial-";
 /// for the price panel of the report; `csv` asks for `equity.csv` too.
 ///
 /// On any error, and when the process is interrupted, nothing of the run stays.
+#[expect(clippy::too_many_arguments, reason = "the parts of a run, each written once")]
 pub fn write_run(
     out_dir: &Path,
     run_id: &str,
