@@ -122,24 +122,32 @@ fn check_selection<'a>(
     let Some(wanted) = &options.symbols else { return Ok(()) };
     let Some(absent) = wanted.iter().find(|s| !present.contains(&s.as_str())) else { return Ok(()) };
     let known = present.iter().copied().chain(passed_over.iter().map(String::as_str));
+    let dates = selected_dates(options);
     let hint = match error::nearest(absent, known) {
-        Some(name) if name == absent => ": no bar of it in the selected dates".to_string(),
-        Some(name) => format!("; did you mean {name}?"),
-        None => String::new(),
+        // Bars outside the dates may not even have been read: the name itself can be right.
+        _ if !dates.is_empty() => "; give other dates or another symbol (tbot data check shows both)".to_string(),
+        Some(name) if name != absent => format!("; did you mean {name}?"),
+        _ => String::new(),
     };
-    Err(DataError::Selection(format!("{} holds no bars of symbol {absent}{hint}", source_name(&options.source))))
+    let source = source_name(&options.source);
+    Err(DataError::Selection(format!("{source} holds no bars of symbol {absent}{dates}{hint}")))
 }
 
-/// Says why no bar is left.
-fn nothing_left(options: &LoadOptions, prepared: &Prepared) -> DataError {
-    let source = source_name(&options.source);
-    let dates = match (options.from, options.to) {
+/// The selected dates as words after a noun; empty when all are selected.
+fn selected_dates(options: &LoadOptions) -> String {
+    match (options.from, options.to) {
         (None, None) => String::new(),
         (from, to) => {
             let text = |date: Option<NaiveDate>, open: &str| date.map_or(open.to_string(), format_date);
             format!(" from {} to {}", text(from, "its start"), text(to, "its end"))
         }
-    };
+    }
+}
+
+/// Says why no bar is left.
+fn nothing_left(options: &LoadOptions, prepared: &Prepared) -> DataError {
+    let source = source_name(&options.source);
+    let dates = selected_dates(options);
     let outside = prepared.quality.outside_session;
     DataError::Selection(if outside > 0 && !options.extended_hours {
         format!("{source}: all {outside} bars{dates} lie outside the regular session; --extended-hours keeps them")
