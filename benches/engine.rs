@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tradebot::backtest::{RunConfig, RunResult, run};
 use tradebot::engine::StrategySetup;
-use tradebot::market::{Bars, Calendar, MINUTE, Market, MarketParts};
+use tradebot::market::{Bars, Calendar, Fundamental, MINUTE, Market, MarketParts, Vix};
 use tradebot::risk::Limits;
 use tradebot::sim::SimRules;
 use tradebot::strategies::{BuildContext, find};
@@ -119,5 +119,32 @@ fn engine(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+/// `open`, `mid` and `close` over a hundred symbols: they look at few of the bars.
+fn windows(c: &mut Criterion) {
+    let mut series: Vec<(String, Bars)> = (0..100).map(|k| random_walk(&format!("S{k:02}"), 250, 7 + k)).collect();
+    let start = series[0].1.start.clone();
+    series.iter_mut().for_each(|(_, bars)| bars.start = start.clone());
+    let mut market = market(series);
+    let passes =
+        Fundamental { market_cap: Some(5e9), pe_ratio: Some(20.0), debt_equity: Some(1.0), ..Fundamental::default() };
+    market.fundamentals = Some(market.symbol_ids().map(|symbol| (symbol, vec![passes.clone()])).collect());
+    let daily = market.days.iter().map(|day| (day.date, 20.0)).collect();
+    market.vix = Some(Vix { daily, intraday: Vec::new() });
+    let (bars, config) = (market.bar_count(), config());
+    let given = |own: &[(&'static str, &'static str)]| [&[("MAX_PRICE", "10000")], own].concat();
+    let (open, mid, close) = (
+        given(&[("STRAT_OPEN_BUFFER", "0.001"), ("SHORT_TYPE_OPEN", "ShortSell")]),
+        given(&[("STRAT_MID_VWAP_THRESHOLD", "0.005"), ("SHORT_TYPE_MID", "ShortSell")]),
+        given(&[("SHORT_TYPE_CLOSE", "ShortSell")]),
+    );
+    let all: [(&str, &[(&str, &str)]); 3] = [("open", &open), ("mid", &mid), ("close", &close)];
+    eprintln!("{bars} bars, {} fills", run_named(&market, &config, &all).fills.len());
+    let mut group = c.benchmark_group("a hundred symbols, 250 sessions");
+    group.throughput(Throughput::Elements(bars));
+    group.sample_size(10);
+    group.bench_function("open, mid, close", |b| b.iter(|| run_named(&market, &config, &all)));
+    group.finish();
+}
+
+criterion_group!(benches, engine, windows);
 criterion_main!(benches);

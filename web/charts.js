@@ -29,6 +29,16 @@ const TbotCharts = (() => {
     return { step, values };
   }
 
+  /** Values for the labels of an axis of `height` pixels: at least two, where the range allows. */
+  function axisTicks(low, high, height) {
+    let ticks;
+    for (let count = height / 42; count < 40; count *= 1.5) {
+      ticks = niceTicks(low, high, count);
+      if (ticks.values.length >= 2) break;
+    }
+    return ticks;
+  }
+
   /** Number of elements of the ascending `values` that are <= x. */
   function upperBound(values, x) {
     let from = 0;
@@ -182,7 +192,8 @@ const TbotCharts = (() => {
       this.plot.addEventListener('keydown', (event) => {
         if (!event.altKey && !event.ctrlKey && !event.metaKey && this.key(event)) event.preventDefault();
       });
-      this.plot.addEventListener('pointerleave', () => this.setCursor(null));
+      // A finger that is lifted leaves too, but what it pointed at should stay to be read.
+      this.plot.addEventListener('pointerleave', (event) => { if (event.pointerType !== 'touch') this.setCursor(null); });
       this.plot.addEventListener('focus', () => { this.readout.setAttribute('aria-live', 'polite'); });
       this.plot.addEventListener('blur', () => {
         this.readout.setAttribute('aria-live', 'off');
@@ -293,10 +304,11 @@ const TbotCharts = (() => {
   function drawMark(g, shape, x, y, size, fill, edge) {
     g.beginPath();
     if (shape === 'up' || shape === 'down') {
-      const tip = shape === 'up' ? -size : size;
-      g.moveTo(x, y + tip);
-      g.lineTo(x + size, y - tip * 0.8);
-      g.lineTo(x - size, y - tip * 0.8);
+      // The tip is at the price, so that an exit on the same candle does not cover it.
+      const base = y + (shape === 'up' ? size : -size) * 1.8;
+      g.moveTo(x, y);
+      g.lineTo(x + size, base);
+      g.lineTo(x - size, base);
       g.closePath();
     } else if (shape === 'cross') {
       const arm = size * 0.8;
@@ -339,7 +351,7 @@ const TbotCharts = (() => {
       this.tableButton.before(
         this.button('−', () => this.zoom(1.6), 'Zoom out'),
         this.button('+', () => this.zoom(1 / 1.6), 'Zoom in'),
-        this.button('Reset', () => this.reset(), 'Show everything'));
+        this.button('Reset', () => this.reset(), 'Reset: show everything'));
       this.pointers = new Map();
       this.listen();
       this.setData(data);
@@ -441,6 +453,7 @@ const TbotCharts = (() => {
         this.plot.setPointerCapture(event.pointerId);
         this.pointers.set(event.pointerId, at(event));
         this.grip = { view: this.view, at: [...this.pointers.values()] };
+        if (this.frame && event.pointerType === 'touch') this.setCursor(this.nearest(at(event)));
       });
       this.plot.addEventListener('pointermove', (event) => {
         if (!this.frame) return;
@@ -540,7 +553,7 @@ const TbotCharts = (() => {
       const drawTo = Math.min(this.x.length, to + 1);
       const plans = panes.map((pane) => {
         const [low, high] = this.range(pane, from, to);
-        return { pane, low, high, ticks: niceTicks(low, high, pane.height / 42) };
+        return { pane, low, high, ticks: axisTicks(low, high, pane.height) };
       });
       const labelWidth = Math.max(28, ...plans.flatMap((p) => p.ticks.values.map((v) => g.measureText(p.pane.format(v, p.ticks.step)).width)));
       const left = Math.ceil(labelWidth) + 10;
@@ -636,7 +649,7 @@ const TbotCharts = (() => {
       const c = this.colours;
       const step = toPixel(1) - toPixel(0);
       g.lineWidth = 1;
-      if (step < 3) {
+      if (step < 2) {
         g.strokeStyle = c.muted;
         g.beginPath();
         let i = from;
@@ -653,7 +666,7 @@ const TbotCharts = (() => {
         g.stroke();
         return;
       }
-      const body = Math.max(2, Math.min(14, Math.floor(step * 0.7)));
+      const body = Math.max(1, Math.min(14, Math.floor(step * 0.7)));
       for (let i = from; i < to; i++) {
         const x = Math.round(toPixel(this.x[i])) + 0.5;
         const rising = close[i] >= open[i];
@@ -666,11 +679,12 @@ const TbotCharts = (() => {
         g.lineTo(x, y(low[i]));
         g.stroke();
         const [boxTop, boxHeight] = [Math.round(upper) + 0.5, Math.max(0.5, Math.round(lower - upper))];
-        if (!rising) {
-          g.fillStyle = c.down;
+        // Too narrow for a hollow to be seen, both kinds are filled.
+        if (!rising || body < 4) {
+          g.fillStyle = rising ? c.up : c.down;
           g.fillRect(x - body / 2, boxTop, body, boxHeight);
         }
-        g.strokeRect(x - body / 2, boxTop, body, boxHeight);
+        if (body >= 4) g.strokeRect(x - body / 2, boxTop, body, boxHeight);
       }
     }
 
@@ -708,9 +722,11 @@ const TbotCharts = (() => {
       g.textAlign = 'left';
       g.lineWidth = 3;
       g.strokeStyle = c.panel;
-      g.strokeText(text, at, y(value) - 4);
+      // Towards zero, away from the line.
+      const height = y(value) + (y(0) < y(value) ? -14 : 14);
+      g.strokeText(text, at, height);
       g.fillStyle = c.text;
-      g.fillText(text, at, y(value) - 4);
+      g.fillText(text, at, height);
     }
 
     drawTimeAxis(g, ticks, toPixel, top, left, right) {
@@ -790,18 +806,20 @@ const TbotCharts = (() => {
 
   /**
    * Bars from zero. data: { bars: [{label, value, text, colour?}], height, format(value), edges?: {from, width,
-   * format}, lines?: [{at, text}] }. With `edges` the bars are the bins of a histogram and lines stand at
+   * format}, lines?: [{at, text, side?: 'left'}] }. With `edges` the bars are the bins of a histogram and lines stand at
    * values of its axis; without, each bar has its label below.
    */
   class BarChart extends Chart {
     constructor(host, options, data) {
       super(host, { hint: 'Point at a bar, or use the arrow keys, to read it.', ...options });
       this.data = data;
-      this.plot.addEventListener('pointermove', (event) => {
-        if (!this.frame) return;
-        const k = Math.floor((event.clientX - this.plot.getBoundingClientRect().left - this.frame.left) / this.frame.step);
-        this.setCursor(k >= 0 && k < this.data.bars.length ? k : null);
-      });
+      for (const name of ['pointermove', 'pointerdown']) {
+        this.plot.addEventListener(name, (event) => {
+          if (!this.frame) return;
+          const k = Math.floor((event.clientX - this.plot.getBoundingClientRect().left - this.frame.left) / this.frame.step);
+          this.setCursor(k >= 0 && k < this.data.bars.length ? k : null);
+        });
+      }
       this.invalidate();
     }
 
@@ -831,12 +849,14 @@ const TbotCharts = (() => {
       const room = (high - low || 1) * 0.06;
       const bottom = low < 0 ? low - room : 0;
       const top = high > 0 ? high + room : room;
-      const ticks = niceTicks(bottom, top, height / 42);
+      const ticks = axisTicks(bottom, top, height);
       const left = Math.ceil(Math.max(20, ...ticks.values.map((v) => g.measureText(format(v, ticks.step)).width))) + 10;
       const right = width - 10;
       const step = (right - left) / Math.max(1, bars.length);
       this.frame = { left, step };
-      const y = (v) => 4 + (height - 4) * (1 - (v - bottom) / (top - bottom));
+      // The texts of the lines stand above the bars.
+      const above = 4 + 16 * (this.data.lines?.length ?? 0);
+      const y = (v) => above + (height - above) * (1 - (v - bottom) / (top - bottom));
       this.valueAxis(g, ticks, y, left, right, format);
       const gap = edges ? Math.min(1, step * 0.1) : Math.min(24, step * 0.3);
       bars.forEach((bar, k) => {
@@ -871,7 +891,7 @@ const TbotCharts = (() => {
         g.textAlign = 'left';
         g.fillText(text, Math.min(Math.max(toPixel(value) - width / 2, left - 8), right - width + 8), height + 13);
       }
-      (lines ?? []).forEach(({ at, text }, k) => {
+      (lines ?? []).forEach(({ at, text, side }, k) => {
         const x = Math.round(toPixel(at)) + 0.5;
         g.strokeStyle = c.text;
         g.setLineDash([3, 3]);
@@ -881,12 +901,14 @@ const TbotCharts = (() => {
         g.stroke();
         g.setLineDash([]);
         const width = g.measureText(text).width;
-        const textAt = x + width + 8 < right ? x + 5 : x - 5 - width;
+        const [fitsLeft, fitsRight] = [x - width - 8 > left, x + width + 8 < right];
+        const toLeft = side === 'left' ? fitsLeft : !fitsRight;
+        const textAt = toLeft ? x - 5 - width : x + 5;
         g.lineWidth = 3;
         g.strokeStyle = c.panel;
-        g.strokeText(text, textAt, 12 + k * 16);
+        g.strokeText(text, textAt, 10 + k * 16);
         g.fillStyle = c.text;
-        g.fillText(text, textAt, 12 + k * 16);
+        g.fillText(text, textAt, 10 + k * 16);
         g.lineWidth = 1;
       });
     }
@@ -921,5 +943,5 @@ const TbotCharts = (() => {
     for (const chart of charts) chart.draw();
   }
 
-  return { TimeChart, BarChart, redrawAll, zoneOf, UTC, timeText, element, math: { roundStep, niceTicks, upperBound, columns, timeTicks } };
+  return { TimeChart, BarChart, redrawAll, zoneOf, UTC, timeText, element, math: { roundStep, niceTicks, axisTicks, upperBound, columns, timeTicks } };
 })();

@@ -69,7 +69,7 @@
           series: [{ name: 'Equity', kind: 'line', values: curve.equity, colour: 'accent' }],
         },
         {
-          label: 'Drawdown from the highest equity so far', height: 96, format: percent, include: [0],
+          label: 'Drawdown from the highest equity so far, at every bar end', height: 96, format: percent, include: [0],
           note: curve.drawdown[deepest] < 0 ? { index: deepest, text: `deepest ${percent(curve.drawdown[deepest])}` } : undefined,
           series: [{ name: 'Drawdown', kind: 'area', values: curve.drawdown, colour: 'down' }],
         },
@@ -107,7 +107,7 @@
       head,
       format: whole,
       edges: { from, width, format },
-      lines: [{ at: mean, text: `mean ${format(mean)}` }, { at: low, text: `5th percentile ${format(low)}` }],
+      lines: [{ at: mean, text: `mean ${format(mean)}` }, { at: low, text: `5th percentile ${format(low)}`, side: 'left' }],
       summary: `${number(total, 0)} ${unit}${total === 1 ? '' : 's'}, mean ${format(mean)}`,
       bars: counts.map((value, k) => {
         // Edges are multiples of the width; the product is rounded so that zero is zero.
@@ -222,7 +222,7 @@
     // Trades in tables lead to their day.
     for (const button of document.querySelectorAll('button[data-symbol]')) {
       const k = panel.symbols.findIndex((s) => s.symbol === button.dataset.symbol);
-      button.hidden = k < 0;
+      button.disabled = k < 0;
       button.addEventListener('click', () => {
         symbolSelect.value = k;
         fillSpans();

@@ -48,15 +48,15 @@ pub(super) fn mark_chunk(
             }
             continue;
         }
-        for k in 0..equity.len() {
+        for (k, row) in equity.iter_mut().enumerate() {
             let ended = market.ended(driver, day, from + k);
             // A position whose symbol has no bar yet in this day keeps its mark (a split may have changed it).
             let fresh = ended > market.day_range(driver, day).start;
             let price =
                 if fresh { instruments.close(symbol, ended - 1, market.steps[from + k]) } else { account.mark(symbol) };
-            equity[k] += qty * price;
-            if let Some(row) = gross.get_mut(k) {
-                *row += (qty * price).abs();
+            *row += qty * price;
+            if let Some(gross) = gross.get_mut(k) {
+                *gross += (qty * price).abs();
             }
         }
     }

@@ -1,11 +1,16 @@
 //! One run from data to result; the result store; verify; report.
 
+mod assumptions;
+mod execute;
 mod marking;
 pub mod report;
 mod result;
 mod run;
+mod spec;
 pub mod store;
 
 pub use crate::trading::Costs;
+pub use execute::{ExecuteError, Execution, execute, execute_on, metrics, prices_of_trades, traded_symbols};
 pub use result::{Ambiguity, DailyEquity, EquityCurve, RunResult};
 pub use run::{Interrupted, RunConfig, run};
+pub use spec::{AccountSpec, InputFile, RunSpec, SpecError, StrategyChoice, VERSION, defense};

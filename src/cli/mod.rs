@@ -3,13 +3,23 @@
 //! Data goes to stdout, words to stderr. Exit codes: 0 done; 1 the run failed; 2 wrong use or bad input;
 //! 130 interrupted.
 
+mod backtest;
 mod calendar;
-pub mod data;
+mod completions;
+mod data;
 mod error;
+pub mod indicators;
+mod interrupt;
+mod option;
 mod output;
 mod report;
+mod run_options;
 mod runs;
+mod series_file;
 mod settings;
+mod stats;
+mod strategies;
+mod verify;
 
 pub use error::CliError;
 
@@ -27,13 +37,20 @@ pub struct Cli {
 /// Every command.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Calendar(calendar::Args),
-    Settings(settings::Args),
-    Data(data::Args),
+    Backtest(Box<backtest::Args>),
+    Verify(verify::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
     Runs(runs::RunsArgs),
+    Data(data::Args),
+    Strategies(strategies::Args),
+    Settings(settings::Args),
+    Stats(stats::Args),
+    Indicators(indicators::Args),
+    Option(option::Args),
+    Calendar(calendar::Args),
+    Completions(completions::Args),
 }
 
 /// Runs the command line of this process.
@@ -60,10 +77,24 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), CliError> {
     match command {
-        Command::Calendar(args) => calendar::run(&args),
-        Command::Settings(args) => settings::run(&args),
-        Command::Data(args) => data::run(&args),
-        Command::Report(args) => report::run(&args, |_| Ok(Vec::new())),
+        Command::Backtest(args) => backtest::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Data(args) => data::run(&args),
+        Command::Strategies(args) => strategies::run(&args),
+        Command::Settings(args) => settings::run(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Indicators(args) => indicators::run(&args),
+        Command::Option(args) => option::run(&args),
+        Command::Calendar(args) => calendar::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// Sets the number of threads of the process, once; `None`: one per core.
+fn set_threads(jobs: Option<u64>) -> Result<(), CliError> {
+    let Some(jobs) = jobs else { return Ok(()) };
+    let threads = usize::try_from(jobs).map_err(CliError::input)?;
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(CliError::failed)
 }

@@ -3,8 +3,10 @@
 use super::CliError;
 use super::output::print;
 use super::runs::store_error;
-use crate::backtest::report::PriceSeries;
-use crate::backtest::store::{resolve_run, write_report};
+use crate::backtest::prices_of_trades;
+use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
+use crate::data::{LoadOptions, load};
+use crate::market::Market;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -18,14 +20,39 @@ pub struct ReportArgs {
     out: PathBuf,
 }
 
-/// Writes `report.html` from the files of the run. `prices` loads the series of the symbols with trades
-/// from the run's data, given the run's folder; without them the page says that prices are missing.
-pub fn run(
-    args: &ReportArgs,
-    prices: impl FnOnce(&Path) -> Result<Vec<PriceSeries>, CliError>,
-) -> Result<(), CliError> {
+/// Writes `report.html` from the files of the run. The price panel needs the data of the run: when they are
+/// gone or have changed, the page is made without it.
+pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
-    let prices = prices(&dir)?;
+    let market = match market(&dir) {
+        Ok(market) => Some(market),
+        Err(reason) => {
+            eprintln!("warning: no price panel: {reason}");
+            None
+        }
+    };
+    let prices = match &market {
+        Some(market) => {
+            let trades = read_trades(&dir.join(TRADES_FILE)).map_err(store_error)?;
+            let names: Vec<String> = trades.into_iter().map(|trade| trade.symbol).collect();
+            prices_of_trades(market, &names)
+        }
+        None => Vec::new(),
+    };
     let path = write_report(&dir, &prices).map_err(store_error)?;
     print(&format!("{}\n", path.display()))
+}
+
+/// The data of the run, loaded anew as `run.json` says.
+fn market(dir: &Path) -> Result<Market, String> {
+    let path = dir.join(RUN_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let run: serde_json::Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let options: LoadOptions =
+        serde_json::from_value(run["data"].clone()).map_err(|error| format!("{}: data: {error}", path.display()))?;
+    let market = load(&options).map_err(|error| error.to_string())?;
+    if run["data_hash"].as_str() != Some(market.data_hash.as_str()) {
+        return Err("the data have changed since the run".to_string());
+    }
+    Ok(market)
 }

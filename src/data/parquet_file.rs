@@ -11,14 +11,14 @@ use super::clock::{Clock, epoch_unit, parse_stamp};
 use super::csv_file::bad_time;
 use super::error::{Place, RowUnit};
 use super::layout::{Layout, QUOTE_NAMES, TRADE_NAMES};
+use super::pick::Pick;
 use crate::market::{DAY, Nanos};
 use polars::prelude::{
-    ArrowSchema, DataType, Field, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series, TimeUnit,
-    infer_schema,
+    ArrowSchema, DataType, Field, FileMetadata, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series,
+    TimeUnit, infer_schema,
 };
 use std::collections::HashMap;
 use std::io::Cursor;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A file whose footer has been read.
@@ -35,6 +35,8 @@ pub(super) struct ParquetFile {
 /// One row group of a file.
 pub(super) struct Group {
     file: Arc<ParquetFile>,
+    /// The footer as if the file had no other group: a reader walks over all groups it is told of.
+    metadata: FileMetadataRef,
     first_row: usize,
     rows: usize,
     /// The symbol of all rows, where the statistics tell.
@@ -125,7 +127,10 @@ impl ParquetFile {
                     found.passed_over.push(symbol.to_string());
                 }
             } else {
-                out.push(Group { file: self.clone(), first_row, rows, symbol });
+                let mut metadata = FileMetadata::clone(&self.metadata);
+                metadata.row_groups = vec![self.metadata.row_groups[k].clone()];
+                metadata.num_rows = rows;
+                out.push(Group { file: self.clone(), metadata: Arc::new(metadata), first_row, rows, symbol });
             }
             first_row += rows;
         }
@@ -176,27 +181,18 @@ impl Group {
     /// Decodes one column; columns are decoded one at a time, so that a large group is never held twice.
     fn decode(&self, column: usize) -> Result<Series, DataError> {
         let file = &self.file;
-        let slice = Some((self.first_row, self.rows));
         let result = match &file.blob {
             Blob::Path(path) => {
                 // A mapping of its own: pages of the file leave memory with it.
                 let bytes = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
                 let mut reader = ParquetReader::new(bytes);
-                reader.set_metadata(file.metadata.clone());
-                reader
-                    .with_slice(slice)
-                    .with_projection(Some(vec![column]))
-                    .read_parallel(ParallelStrategy::None)
-                    .finish()
+                reader.set_metadata(self.metadata.clone());
+                reader.with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
             }
             Blob::Embedded { bytes, .. } => {
                 let mut reader = ParquetReader::new(Cursor::new(*bytes));
-                reader.set_metadata(file.metadata.clone());
-                reader
-                    .with_slice(slice)
-                    .with_projection(Some(vec![column]))
-                    .read_parallel(ParallelStrategy::None)
-                    .finish()
+                reader.set_metadata(self.metadata.clone());
+                reader.with_projection(Some(vec![column])).read_parallel(ParallelStrategy::None).finish()
             }
         };
         let bad = |error| DataError::file(&*file.name, format!("cannot be decoded: {error}"));
@@ -228,9 +224,6 @@ impl Group {
             return Ok(found);
         }
         let (times, clock) = self.times(&self.decode(layout.time)?)?;
-        let values = |index: usize, name: &str, null_is_nan: bool| -> Result<Vec<f64>, DataError> {
-            self.numbers(&self.decode(index)?, name, null_is_nan)
-        };
         // The usual case: all rows of one symbol become its columns without a further copy.
         if let [(symbol, Pick::Range(range))] = by_symbol.as_slice()
             && range.len() == self.rows
@@ -247,7 +240,7 @@ impl Group {
             if let Some(indices) = layout.trade {
                 let mut out: [Vec<f64>; 5] = Default::default();
                 for k in 0..5 {
-                    out[k] = cut(values(indices[k], TRADE_NAMES[k], false)?);
+                    out[k] = cut(self.numbers(indices[k], TRADE_NAMES[k], false)?);
                 }
                 trade = Some(out);
             }
@@ -256,7 +249,7 @@ impl Group {
                 let mut out: [Vec<f64>; 8] = Default::default();
                 for k in 0..8 {
                     if let Some(index) = indices[k] {
-                        out[k] = cut(values(index, QUOTE_NAMES[k], true)?);
+                        out[k] = cut(self.numbers(index, QUOTE_NAMES[k], true)?);
                     }
                 }
                 quotes = Some(out);
@@ -275,7 +268,7 @@ impl Group {
             });
             return Ok(found);
         }
-        self.chunks(wanted, by_symbol, &times, clock, &values, &mut found)?;
+        self.chunks(wanted, by_symbol, &times, clock, &mut found)?;
         Ok(found)
     }
 
@@ -286,7 +279,6 @@ impl Group {
         by_symbol: Vec<(Arc<str>, Pick)>,
         times: &[Nanos],
         clock: Clock,
-        values: &dyn Fn(usize, &str, bool) -> Result<Vec<f64>, DataError>,
         found: &mut Found,
     ) -> Result<(), DataError> {
         let layout = &self.file.layout;
@@ -314,7 +306,7 @@ impl Group {
         }
         if let Some(indices) = layout.trade {
             for k in 0..5 {
-                let whole = values(indices[k], TRADE_NAMES[k], false)?;
+                let whole = self.numbers(indices[k], TRADE_NAMES[k], false)?;
                 for (chunk, pick) in found.chunks[first..].iter_mut().zip(&picks) {
                     if let Some(trade) = &mut chunk.trade {
                         trade[k] = pick.take(&whole);
@@ -325,7 +317,7 @@ impl Group {
         if let Some(indices) = layout.quotes {
             for k in 0..8 {
                 let Some(index) = indices[k] else { continue };
-                let whole = values(index, QUOTE_NAMES[k], true)?;
+                let whole = self.numbers(index, QUOTE_NAMES[k], true)?;
                 for (chunk, pick) in found.chunks[first..].iter_mut().zip(&picks) {
                     if let Some(quotes) = &mut chunk.quotes {
                         quotes[k] = pick.take(&whole);
@@ -420,7 +412,10 @@ impl Group {
                         return Err(DataError::row(self.place(row), bad_time(value)));
                     };
                     if *clock.get_or_insert(kind) != kind {
-                        return Err(DataError::row(self.place(row), "another kind of time than in the rows before"));
+                        return Err(DataError::row(
+                            self.place(row),
+                            "another kind of time than in the rows before: dates, times with and times without an offset do not mix",
+                        ));
                     }
                     out.push(time);
                 }
@@ -444,92 +439,44 @@ impl Group {
         }
     }
 
-    /// A numeric column as f64.
-    fn numbers(&self, series: &Series, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
+    /// Decodes a numeric column as f64.
+    fn numbers(&self, column: usize, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
+        let series = self.decode(column)?;
         let fail = |e: polars::error::PolarsError| DataError::file(&*self.file.name, e.to_string());
         if series.null_count() > 0 {
             if null_is_nan {
                 let wide = series.cast(&DataType::Float64).map_err(fail)?;
                 return Ok(wide.f64().map_err(fail)?.iter().map(|v| v.unwrap_or(f64::NAN)).collect());
             }
-            let (row, nulls) = (first_null(series), series.null_count());
+            let (row, nulls) = (first_null(&series), series.null_count());
             let more =
                 if nulls > 1 { format!(" (and in {} further rows of this part)", nulls - 1) } else { String::new() };
             return Err(DataError::row(self.place(row), format!("{name} is null{more}")));
         }
-        let mut out = Vec::with_capacity(series.len());
-        match series.dtype() {
-            DataType::Float64 => {
-                series.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values()))
-            }
-            DataType::Int64 => {
-                series
-                    .i64()
-                    .map_err(fail)?
-                    .downcast_iter()
-                    .for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
-            }
-            _ => {
-                let wide = series.cast(&DataType::Float64).map_err(fail)?;
-                wide.f64().map_err(fail)?.downcast_iter().for_each(|a| out.extend_from_slice(a.values()));
+        if let DataType::Int64 = series.dtype() {
+            let whole = series.i64().map_err(fail)?;
+            let mut out = Vec::with_capacity(series.len());
+            whole.downcast_iter().for_each(|a| out.extend(a.values().iter().map(|&v| v as f64)));
+            return Ok(out);
+        }
+        let wide = match series.dtype() {
+            DataType::Float64 => series,
+            _ => series.cast(&DataType::Float64).map_err(fail)?,
+        };
+        let column = wide.f64().map_err(fail)?.clone();
+        // The column is now the only owner of its values, which become the vector without a copy.
+        drop(wide);
+        let mut out: Vec<f64> = Vec::new();
+        for array in column.downcast_into_iter() {
+            let values = array.into_inner().1.to_vec();
+            if out.is_empty() {
+                out = values;
+            } else {
+                out.extend_from_slice(&values);
             }
         }
+        out.shrink_to_fit();
         Ok(out)
-    }
-}
-
-/// Rows of a group that belong together.
-#[derive(Debug, Clone)]
-enum Pick {
-    Range(Range<usize>),
-    List(Vec<u32>),
-}
-
-impl Pick {
-    fn len(&self) -> usize {
-        match self {
-            Pick::Range(range) => range.len(),
-            Pick::List(rows) => rows.len(),
-        }
-    }
-
-    /// Adds the rows of a later range.
-    fn extend(&mut self, more: Range<usize>) {
-        match self {
-            Pick::Range(range) if range.start >= range.end => *range = more,
-            Pick::Range(range) if range.end == more.start => range.end = more.end,
-            Pick::Range(range) => {
-                let mut rows: Vec<u32> = range.clone().map(|r| r as u32).collect();
-                rows.extend(more.map(|r| r as u32));
-                *self = Pick::List(rows);
-            }
-            Pick::List(rows) => rows.extend(more.map(|r| r as u32)),
-        }
-    }
-
-    fn part(self, part: Range<usize>) -> Pick {
-        match self {
-            Pick::Range(range) => Pick::Range(range.start + part.start..range.start + part.end),
-            Pick::List(rows) if part.len() == rows.len() => Pick::List(rows),
-            Pick::List(rows) => Pick::List(rows[part].to_vec()),
-        }
-    }
-
-    fn take<T: Copy>(&self, values: &[T]) -> Vec<T> {
-        match self {
-            Pick::Range(range) => values[range.clone()].to_vec(),
-            Pick::List(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
-        }
-    }
-
-    /// Numbers in the file, from 1.
-    fn numbers(&self, first_row: usize) -> RowNumbers {
-        match self {
-            Pick::Range(range) => RowNumbers::From((first_row + range.start) as u64 + 1),
-            Pick::List(rows) => {
-                RowNumbers::List(rows.iter().map(|&r| (first_row as u32).saturating_add(r + 1)).collect())
-            }
-        }
     }
 }
 

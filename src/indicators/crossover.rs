@@ -32,39 +32,42 @@ impl Average {
 pub fn crossover_sides(close: &[f64], fast: Average, slow: Average, tolerance: f64) -> Vec<(u32, i8)> {
     let (f, s) = (fast.period(), slow.period());
     assert!(f > 0 && s > 0, "a window needs at least one bar");
-    let Some(warm_up) = close.get(..f.max(s)) else { return Vec::new() };
+    if close.len() < f.max(s) {
+        return Vec::new();
+    }
     match (fast, slow) {
-        (Average::Sma(_), Average::Sma(_)) => {
-            scan(close, SimpleRun::new(warm_up, f), SimpleRun::new(warm_up, s), tolerance)
-        }
-        (Average::Sma(_), Average::Ema(_)) => {
-            scan(close, SimpleRun::new(warm_up, f), ExponentialRun::new(warm_up, s), tolerance)
-        }
-        (Average::Ema(_), Average::Sma(_)) => {
-            scan(close, ExponentialRun::new(warm_up, f), SimpleRun::new(warm_up, s), tolerance)
-        }
-        (Average::Ema(_), Average::Ema(_)) => {
-            scan(close, ExponentialRun::new(warm_up, f), ExponentialRun::new(warm_up, s), tolerance)
-        }
+        (Average::Sma(_), Average::Sma(_)) => scan::<SimpleRun, SimpleRun>(close, f, s, tolerance),
+        (Average::Sma(_), Average::Ema(_)) => scan::<SimpleRun, ExponentialRun>(close, f, s, tolerance),
+        (Average::Ema(_), Average::Sma(_)) => scan::<ExponentialRun, SimpleRun>(close, f, s, tolerance),
+        (Average::Ema(_), Average::Ema(_)) => scan::<ExponentialRun, ExponentialRun>(close, f, s, tolerance),
     }
 }
 
+/// Bars whose sides are looked through together, as one word of bits.
+const BLOCK: usize = 64;
+
+/// Bars computed together. Few enough that the processor works on the additions of the next ones while the
+/// divisions and comparisons of these are under way.
+const STRIDE: usize = 16;
+
 /// An average that has its first value.
-trait Run {
-    fn period(&self) -> usize;
-    fn value(&self) -> f64;
-    /// Takes the next close; `old` is the close that leaves the window.
-    fn step(&mut self, new: f64, old: f64) -> f64;
+trait Run: Copy {
+    /// The average at the last bar of `warm_up`, which holds at least `period` bars.
+    fn new(warm_up: &[f64], period: usize) -> Self;
+    /// What the next bar needs of this one. Takes the next close; `old` is the close that leaves the window.
+    fn advance(&mut self, new: f64, old: f64) -> f64;
+    fn state(&self) -> f64;
+    /// The average, of a state.
+    fn value(&self, state: f64) -> f64;
 }
 
+#[derive(Clone, Copy)]
 struct SimpleRun {
-    period: usize,
     divisor: f64,
     sum: f64,
 }
 
-impl SimpleRun {
-    /// The average at the last bar of `warm_up`, which holds at least `period` bars.
+impl Run for SimpleRun {
     fn new(warm_up: &[f64], period: usize) -> SimpleRun {
         let mut sum = 0.0;
         for close in &warm_up[..period] {
@@ -73,80 +76,129 @@ impl SimpleRun {
         for (new, old) in warm_up[period..].iter().zip(warm_up) {
             sum += new - old;
         }
-        SimpleRun { period, divisor: period as f64, sum }
-    }
-}
-
-impl Run for SimpleRun {
-    fn period(&self) -> usize {
-        self.period
+        SimpleRun { divisor: period as f64, sum }
     }
 
     #[inline]
-    fn value(&self) -> f64 {
-        self.sum / self.divisor
-    }
-
-    #[inline]
-    fn step(&mut self, new: f64, old: f64) -> f64 {
+    fn advance(&mut self, new: f64, old: f64) -> f64 {
         self.sum += new - old;
-        self.value()
+        self.sum
+    }
+
+    fn state(&self) -> f64 {
+        self.sum
+    }
+
+    #[inline]
+    fn value(&self, state: f64) -> f64 {
+        state / self.divisor
     }
 }
 
+#[derive(Clone, Copy)]
 struct ExponentialRun {
-    period: usize,
-    value: f64,
+    average: f64,
     step: EmaStep,
 }
 
-impl ExponentialRun {
-    /// The average at the last bar of `warm_up`, which holds at least `period` bars.
-    fn new(warm_up: &[f64], period: usize) -> ExponentialRun {
-        let mut average = Ema::new(period);
-        let mut value = f64::NAN;
-        for &close in warm_up {
-            value = average.update(close);
-        }
-        ExponentialRun { period, value, step: EmaStep::new(period) }
-    }
-}
-
 impl Run for ExponentialRun {
-    fn period(&self) -> usize {
-        self.period
+    fn new(warm_up: &[f64], period: usize) -> ExponentialRun {
+        let mut stream = Ema::new(period);
+        let mut average = f64::NAN;
+        for &close in warm_up {
+            average = stream.update(close);
+        }
+        ExponentialRun { average, step: EmaStep::new(period) }
     }
 
     #[inline]
-    fn value(&self) -> f64 {
-        self.value
+    fn advance(&mut self, new: f64, _old: f64) -> f64 {
+        self.average = self.step.next(self.average, new);
+        self.average
+    }
+
+    fn state(&self) -> f64 {
+        self.average
     }
 
     #[inline]
-    fn step(&mut self, new: f64, _old: f64) -> f64 {
-        self.value = self.step.next(self.value, new);
-        self.value
+    fn value(&self, state: f64) -> f64 {
+        state
     }
 }
 
-#[inline]
-fn scan(close: &[f64], mut fast: impl Run, mut slow: impl Run, tolerance: f64) -> Vec<(u32, i8)> {
-    let above = |fast: f64, slow: f64| fast - slow > tolerance * slow;
-    let side = |above: bool| if above { 1 } else { -1 };
-    let begin = fast.period().max(slow.period());
-    let mut is_above = above(fast.value(), slow.value());
-    let mut sides = vec![((begin - 1) as u32, side(is_above))];
-    let leaving_fast = &close[begin - fast.period()..];
-    let leaving_slow = &close[begin - slow.period()..];
-    let bars = close[begin..].iter().zip(leaving_fast).zip(leaving_slow);
-    for (i, ((&new, &old_fast), &old_slow)) in bars.enumerate() {
-        let now = above(fast.step(new, old_fast), slow.step(new, old_slow));
-        if now != is_above {
-            is_above = now;
-            sides.push(((begin + i) as u32, side(now)));
+/// `close` has at least as many bars as the longer period.
+fn scan<F: Run, S: Run>(close: &[f64], fast_period: usize, slow_period: usize, tolerance: f64) -> Vec<(u32, i8)> {
+    let begin = fast_period.max(slow_period);
+    let mut fast = F::new(&close[..begin], fast_period);
+    let mut slow = S::new(&close[..begin], slow_period);
+    let mut above = is_above(fast.value(fast.state()), slow.value(slow.state()), tolerance);
+    let mut sides = vec![((begin - 1) as u32, side(above))];
+    // Bits that differ from the one before them are changes.
+    let mut record = |first: usize, bits: u64, count: usize| {
+        let mut changes = (bits ^ (bits << 1 | u64::from(above))) & (!0 >> (BLOCK - count));
+        while changes != 0 {
+            above = !above;
+            sides.push((first as u32 + changes.trailing_zeros(), side(above)));
+            changes &= changes - 1;
         }
+    };
+    let (blocks, rest) = close[begin..].as_chunks::<BLOCK>();
+    let (leaving_fast, rest_fast) = close[begin - fast_period..close.len() - fast_period].as_chunks::<BLOCK>();
+    let (leaving_slow, rest_slow) = close[begin - slow_period..close.len() - slow_period].as_chunks::<BLOCK>();
+    for (k, ((new, old_fast), old_slow)) in blocks.iter().zip(leaving_fast).zip(leaving_slow).enumerate() {
+        let bits;
+        (fast, slow, bits) = decide(fast, slow, new, old_fast, old_slow, tolerance);
+        record(begin + k * BLOCK, bits, BLOCK);
+    }
+    if !rest.is_empty() {
+        let (_, _, bits) = decide(fast, slow, &padded(rest), &padded(rest_fast), &padded(rest_slow), tolerance);
+        record(begin + blocks.len() * BLOCK, bits, rest.len());
     }
     sides
+}
+
+#[inline(always)]
+fn is_above(fast: f64, slow: f64, tolerance: f64) -> bool {
+    fast - slow > tolerance * slow
+}
+
+/// The averages after one block, and its sides as bits, the first bar lowest.
+#[inline(always)]
+fn decide<F: Run, S: Run>(
+    mut fast: F,
+    mut slow: S,
+    new: &[f64; BLOCK],
+    old_fast: &[f64; BLOCK],
+    old_slow: &[f64; BLOCK],
+    tolerance: f64,
+) -> (F, S, u64) {
+    let mut bits = 0u64;
+    let strides = new.as_chunks::<STRIDE>().0.iter().zip(old_fast.as_chunks::<STRIDE>().0);
+    for (k, ((new, old_fast), old_slow)) in strides.zip(old_slow.as_chunks::<STRIDE>().0).enumerate() {
+        let (mut fast_states, mut slow_states) = ([0.0; STRIDE], [0.0; STRIDE]);
+        for i in 0..STRIDE {
+            fast_states[i] = fast.advance(new[i], old_fast[i]);
+            slow_states[i] = slow.advance(new[i], old_slow[i]);
+        }
+        let mut sides = 0u64;
+        for i in 0..STRIDE {
+            sides |= u64::from(is_above(fast.value(fast_states[i]), slow.value(slow_states[i]), tolerance)) << i;
+        }
+        bits |= sides << (k * STRIDE);
+    }
+    (fast, slow, bits)
+}
+
+/// A block of less than [`BLOCK`] bars, filled up with zeros.
+fn padded(bars: &[f64]) -> [f64; BLOCK] {
+    let mut block = [0.0; BLOCK];
+    block[..bars.len()].copy_from_slice(bars);
+    block
+}
+
+fn side(above: bool) -> i8 {
+    if above { 1 } else { -1 }
 }
 
 #[cfg(test)]
@@ -198,7 +250,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_fused_pass_decides_as_the_columns_do(
-            steps in prop::collection::vec(-3i32..=3, 1..200),
+            steps in prop::collection::vec(-3i32..=3, 1..300),
             fast in 1usize..9,
             slow in 1usize..20,
             tolerance in prop::sample::select(vec![0.0, 1e-9, 1e-3]),

@@ -57,17 +57,25 @@ impl Window {
 #[inline]
 pub(super) fn squared_deviations(values: &[f64]) -> f64 {
     let Some(&shift) = values.first() else { return 0.0 };
-    let mut sum = 0.0;
-    for value in values {
-        sum += value - shift;
-    }
-    let mean = sum / values.len() as f64;
-    let mut squares = 0.0;
-    for value in values {
+    let mean = sum_of(values, |value| value - shift) / values.len() as f64;
+    sum_of(values, |value| {
         let deviation = (value - shift) - mean;
-        squares += deviation * deviation;
+        deviation * deviation
+    })
+}
+
+/// Sum over a window, always in the same order: four sums side by side, since one alone would make every
+/// addition wait for the one before.
+#[inline]
+fn sum_of(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (quads, rest) = values.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for quad in quads {
+        for (sum, &value) in sums.iter_mut().zip(quad) {
+            *sum += term(value);
+        }
     }
-    squares
+    rest.iter().fold((sums[0] + sums[1]) + (sums[2] + sums[3]), |sum, &value| sum + term(value))
 }
 
 /// Maximum of the last `period` values in O(1) amortised: a queue of the values that can still become the

@@ -34,6 +34,20 @@ pub struct Limits {
     pub borrow: BTreeMap<SymbolId, (f64, f64)>,
 }
 
+impl Default for Limits {
+    /// No limits beside those of the account.
+    fn default() -> Limits {
+        Limits {
+            disable_all_trades: false,
+            daily_loss_limit: f64::INFINITY,
+            max_open_positions: usize::MAX,
+            defense: None,
+            account: AccountRules::default(),
+            borrow: BTreeMap::new(),
+        }
+    }
+}
+
 /// Tells yes or no to every order.
 #[derive(Debug, Clone)]
 pub struct RiskDesk {
@@ -212,13 +226,14 @@ impl RiskDesk {
     }
 }
 
-/// Shares by which an order would enlarge the position, beyond what open orders of the same side already do
-/// not close.
+/// Shares by which an order would enlarge the account's position and its own strategy's. An order that only
+/// takes back what its strategy holds opens nothing, also when another strategy holds the other side.
 fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     let request = &order.request;
-    let position = portfolio.account.position(request.symbol);
-    let against = (-request.side.sign() * position).max(0.0);
-    (request.qty - against).max(0.0)
+    let against = |position: f64| (-request.side.sign() * position).max(0.0);
+    let account = against(portfolio.account.position(request.symbol));
+    let own = against(portfolio.strategy_position(order.strategy, request.symbol));
+    (request.qty - account.max(own)).max(0.0)
 }
 
 /// Whether an order leaves the account or its strategy a whole number of shares: after a split a position may

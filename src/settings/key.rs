@@ -78,7 +78,7 @@ impl Key {
     }
 
     /// Its row of the table.
-    pub fn spec(self) -> &'static Spec {
+    pub const fn spec(self) -> &'static Spec {
         &TABLE[self.index()]
     }
 
@@ -93,7 +93,7 @@ impl Key {
     }
 
     /// Its row number.
-    pub(super) fn index(self) -> usize {
+    pub(super) const fn index(self) -> usize {
         self as usize
     }
 

@@ -93,8 +93,7 @@ pub fn symbol_key(seed: u64, symbol: &str) -> u64 {
 /// A standard normal draw for one event.
 pub fn standard_normal(key: u64, event: u64, purpose: Purpose) -> f64 {
     let uniform: f64 = Open01.sample(&mut EventRng::new(key, event, purpose));
-    // Open01 excludes both ends, where the quantile is not defined.
-    crate::stats::normal::quantile(uniform).unwrap_or(0.0)
+    crate::stats::normal::quantile(uniform)
 }
 
 #[cfg(test)]

@@ -77,3 +77,19 @@ pub struct SimRules {
     /// Seed of the random draws.
     pub seed: u64,
 }
+
+impl Default for SimRules {
+    /// The path of a bar, without latency, costs or a volume cap.
+    fn default() -> SimRules {
+        SimRules {
+            fill: FillRule::Path,
+            latency: 0,
+            commission: Commission::None,
+            slippage: Slippage::None,
+            participation: 0.0,
+            limit_penetrate: false,
+            fractional: true,
+            seed: 1,
+        }
+    }
+}

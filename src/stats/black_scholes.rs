@@ -191,6 +191,14 @@ impl EuropeanOption {
     }
 }
 
+/// Price of a put without dividends: [`EuropeanOption::price`] for callers whose input is checked already.
+/// NaN where [`EuropeanOption::new`] or the price answers with an error.
+pub fn put_price(spot: f64, strike: f64, years: f64, rate: f64, sigma: f64) -> f64 {
+    EuropeanOption::new(OptionRight::Put, spot, strike, years, rate, 0.0)
+        .and_then(|option| option.price(sigma))
+        .unwrap_or(f64::NAN)
+}
+
 /// How far a market price lies from its theoretical value, `abs(mid / theory - 1)`; `None` when the theory
 /// is not positive.
 pub fn relative_deviation(market_mid: f64, theory: f64) -> Option<f64> {
@@ -287,6 +295,7 @@ const GAUSS_LEGENDRE_8: [(f64, f64); 4] = [
 ];
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)] // Reference values keep the digits they were computed with.
 mod tests {
     use super::*;
     use OptionRight::{Call, Put};

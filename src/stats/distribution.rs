@@ -44,7 +44,7 @@ pub fn cvar_95_historical(returns: &[f64]) -> Option<f64> {
 
 /// `mean + sd * Phi^-1(0.05)` with divisor n - 1 (quantstats `value_at_risk`). `None` below two returns.
 pub fn var_95_gaussian(returns: &[f64]) -> Option<f64> {
-    Some(mean(returns)? + standard_deviation(returns)? * normal::quantile(0.05)?)
+    Some(mean(returns)? + standard_deviation(returns)? * normal::quantile(0.05))
 }
 
 /// Moments 2, 3, 4 where there is dispersion to divide by.

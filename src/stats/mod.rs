@@ -15,7 +15,7 @@
 //! - [`EuropeanOption`]: Black-Scholes-Merton price, greeks and implied volatility.
 
 mod benchmark;
-mod black_scholes;
+pub mod black_scholes;
 mod catalog;
 mod distribution;
 mod drawdown;

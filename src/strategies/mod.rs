@@ -9,6 +9,7 @@ mod registry;
 mod reversion;
 mod signal_lines;
 mod target;
+mod windows;
 
 pub use order_lines::{LineAction, LineError, OrderLine, OrdersFromFile, parse_order_lines};
 pub use params::{ParamError, ParamKind, ParamSpec, Params};

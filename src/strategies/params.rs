@@ -1,5 +1,6 @@
 //! Strategy parameters: their specification, and checked values.
 
+use crate::settings::Key;
 use std::collections::BTreeMap;
 
 /// What a parameter may be.
@@ -11,6 +12,8 @@ pub enum ParamKind {
     Float { min: f64, max: f64 },
     /// One of some words.
     Choice(&'static [&'static str]),
+    /// A setting: given as a parameter, it holds for this strategy in place of the run's.
+    Setting(Key),
 }
 
 /// One parameter of a strategy.
@@ -18,19 +21,29 @@ pub enum ParamKind {
 pub struct ParamSpec {
     pub name: &'static str,
     pub kind: ParamKind,
-    /// As it would be written on the command line; empty: not set.
+    /// As it would be written on the command line; empty: not set. For a setting, what holds when the run's
+    /// settings do not say otherwise.
     pub default: &'static str,
     /// One sentence.
     pub meaning: &'static str,
 }
 
+impl ParamSpec {
+    /// A setting of the run that can be given for one strategy alone.
+    pub const fn setting(key: Key) -> ParamSpec {
+        let spec = key.spec();
+        ParamSpec { name: spec.name, kind: ParamKind::Setting(key), default: spec.default, meaning: spec.meaning }
+    }
+}
+
 impl ParamKind {
-    /// `int`, `float` or `choice`.
+    /// `int`, `float`, `choice`, or the type of the setting.
     pub fn name(&self) -> &'static str {
         match self {
             ParamKind::Int { .. } => "int",
             ParamKind::Float { .. } => "float",
             ParamKind::Choice(_) => "choice",
+            ParamKind::Setting(key) => key.spec().kind.name(),
         }
     }
 
@@ -40,6 +53,14 @@ impl ParamKind {
             ParamKind::Int { min, max } => format!("{min} to {max}"),
             ParamKind::Float { min, max } => format!("{min} to {max}"),
             ParamKind::Choice(words) => words.join(", "),
+            ParamKind::Setting(key) => {
+                let kind = key.spec().kind;
+                match (kind.range(), kind.choices()) {
+                    (Some(range), _) => range.to_string(),
+                    (None, Some(words)) => words.join(", "),
+                    (None, None) => kind.expected(),
+                }
+            }
         }
     }
 
@@ -48,6 +69,7 @@ impl ParamKind {
             ParamKind::Int { min, max } => text.parse::<i64>().is_ok_and(|v| (*min..=*max).contains(&v)),
             ParamKind::Float { min, max } => text.parse::<f64>().is_ok_and(|v| v >= *min && v <= *max),
             ParamKind::Choice(words) => words.contains(&text),
+            ParamKind::Setting(key) => key.spec().kind.parse(text).is_ok(),
         }
     }
 }
@@ -79,7 +101,9 @@ impl Params {
     ) -> Result<Params, ParamError> {
         let mut values: BTreeMap<&'static str, String> = BTreeMap::new();
         for spec in specs {
-            values.insert(spec.name, spec.default.to_string());
+            // A setting that is not given stays with the run's settings.
+            let is_setting = matches!(spec.kind, ParamKind::Setting(_));
+            values.insert(spec.name, if is_setting { String::new() } else { spec.default.to_string() });
         }
         for (name, text) in given {
             let Some(spec) = specs.iter().find(|s| s.name == name) else {
@@ -92,7 +116,12 @@ impl Params {
                     strategy: strategy.to_string(),
                     name: name.clone(),
                     found: text.clone(),
-                    expected: format!("{} {}", spec.kind.name(), spec.kind.range()),
+                    expected: match spec.kind {
+                        ParamKind::Setting(key) => key.spec().kind.expected(),
+                        ParamKind::Int { .. } => format!("a whole number from {}", spec.kind.range()),
+                        ParamKind::Float { .. } => format!("a number from {}", spec.kind.range()),
+                        ParamKind::Choice(_) => format!("one of {}", spec.kind.range()),
+                    },
                 });
             }
             values.insert(spec.name, text.clone());

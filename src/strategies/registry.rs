@@ -7,7 +7,9 @@ use super::order_lines::{OrderLine, OrdersFromFile};
 use super::params::{ParamError, ParamSpec, Params};
 use super::reversion::{self, Reversion};
 use super::signal_lines::{SignalLine, SignalsFromFile};
+use super::windows;
 use crate::indicators::Average;
+use crate::settings::Settings;
 use crate::trading::Strategy;
 
 /// What a strategy may need beside its parameters.
@@ -15,6 +17,8 @@ use crate::trading::Strategy;
 pub struct BuildContext {
     /// FRACTIONAL: whether quantities may be fractions of a share.
     pub fractional: bool,
+    /// Settings of the run: those of strategies and filters bind `open`, `mid` and `close`.
+    pub settings: Settings,
     /// Lines of `--orders`.
     pub orders: Option<Vec<OrderLine>>,
     /// Lines of `--signals`.
@@ -30,8 +34,11 @@ pub struct StrategySpec {
     pub params: &'static [ParamSpec],
     /// Whether MAX_OPEN_POSITIONS and the other strategy keys of the settings bind it.
     pub bound_to_settings: bool,
-    build: fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>,
+    build: Build,
 }
+
+/// Makes a strategy from checked parameters.
+type Build = fn(&Params, &BuildContext) -> Result<Box<dyn Strategy>, ParamError>;
 
 impl std::fmt::Debug for StrategySpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,6 +59,33 @@ impl StrategySpec {
 }
 
 const ALL: &[StrategySpec] = &[
+    StrategySpec {
+        name: "open",
+        rule: "Tracks the high and low of the first OPEN_ANALYSIS_TIME minutes of its window. Within the next \
+               OPEN_BREAKOUT_TIME minutes: long when a bar closes above the high x (1 + STRAT_OPEN_BUFFER), short \
+               below the low x (1 - STRAT_OPEN_BUFFER). Out at the end of the window.",
+        params: windows::OPEN_PARAMS,
+        bound_to_settings: true,
+        build: windows::open,
+    },
+    StrategySpec {
+        name: "mid",
+        rule: "After MID_ANALYSIS_TIME minutes of its window, within MID_BREAKOUT_TIME: when a bar closes away from \
+               the session's VWAP by STRAT_MID_VWAP_THRESHOLD or more, long below it and short above it. Out \
+               MID_MONITORING_TIME minutes after the entry.",
+        params: windows::MID_PARAMS,
+        bound_to_settings: true,
+        build: windows::mid,
+    },
+    StrategySpec {
+        name: "close",
+        rule: "While the VIX is at STRAT_CLOSE_VIX_THRESHOLD or more: tracks the high and low of the first \
+               CLOSE_ANALYSIS_TIME minutes of its window and, within CLOSE_BREAKOUT_TIME, enters with (momentum) or \
+               against (fade) the first close beyond them. Out CLOSE_MONITORING_TIME minutes after the entry.",
+        params: windows::CLOSE_PARAMS,
+        bound_to_settings: true,
+        build: windows::close,
+    },
     StrategySpec {
         name: "sma_cross",
         rule: "At the end of a bar: long while the fast simple moving average is above the slow one (by more than \
@@ -139,4 +173,34 @@ pub fn all() -> &'static [StrategySpec] {
 /// A strategy by name.
 pub fn find(name: &str) -> Option<&'static StrategySpec> {
     ALL.iter().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strategy_is_built_from_its_defaults_unless_it_needs_a_file() {
+        for spec in all() {
+            let params = spec.check(&[]).unwrap();
+            let built = spec.build(&params, &BuildContext::default());
+            match spec.name {
+                "signals" | "orders" => assert!(built.is_err()),
+                name => assert_eq!(built.unwrap().name(), name),
+            }
+        }
+    }
+
+    #[test]
+    fn settings_given_as_parameters_are_checked_like_settings() {
+        let open = find("open").unwrap();
+        let given = |name: &str, value: &str| open.check(&[(name.to_string(), value.to_string())]);
+        assert!(given("STRAT_OPEN_BUFFER", "0.01").is_ok());
+        assert!(given("STRAT_OPEN_BUFFER", "2").is_err());
+        assert!(given("STRAT_MID_VWAP_THRESHOLD", "0.01").is_err(), "a key of another strategy");
+        // A rule between two settings is found when the strategy is built.
+        let params = given("MIN_PRICE", "200").unwrap();
+        let error = open.build(&params, &BuildContext::default()).err().unwrap().to_string();
+        assert!(error.contains("MIN_PRICE") && error.contains("MAX_PRICE"), "{error}");
+    }
 }

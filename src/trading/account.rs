@@ -26,6 +26,21 @@ pub struct AccountRules {
     pub fractional: bool,
 }
 
+impl Default for AccountRules {
+    /// A margin account as Regulation T and FINRA demand at least (50 % to open, 25 % to keep), without
+    /// interest and fees, with fractions of a share.
+    fn default() -> AccountRules {
+        AccountRules {
+            kind: AccountKind::Margin,
+            initial_margin: 0.5,
+            maintenance_margin: 0.25,
+            margin_rate: 0.0,
+            borrow_rate: 0.0,
+            fractional: true,
+        }
+    }
+}
+
 /// Below this, a quantity of shares is what rounding left of zero.
 pub const QTY_EPSILON: f64 = 1e-9;
 

@@ -1,7 +1,7 @@
 //! What can be held: the market's symbols, and put options made during a run.
 
-use crate::market::{Bar, Market, Nanos, OptionRight, SymbolId};
-use crate::stats::EuropeanOption;
+use crate::market::{Bar, Market, Nanos, SymbolId};
+use crate::stats::black_scholes;
 
 /// Shares under one option contract. Quantities of puts are counted in shares (100 = one contract), so that
 /// price times quantity is dollars for every instrument.
@@ -24,13 +24,14 @@ pub struct PutContract {
 }
 
 impl PutContract {
+    /// Years of 365 days from an instant to expiry, 0 after it.
+    pub fn years(&self, time: Nanos) -> f64 {
+        (self.expiry - time).max(0) as f64 / YEAR
+    }
+
     /// Price per share at an underlying price and instant; intrinsic value at and after expiry.
     pub fn price(&self, underlying: f64, time: Nanos) -> f64 {
-        let years = ((self.expiry - time).max(0) as f64) / YEAR;
-        // Market prices are positive and contracts are made from them, so neither step can fail.
-        EuropeanOption::new(OptionRight::Put, underlying, self.strike, years, self.rate, 0.0)
-            .and_then(|option| option.price(self.volatility))
-            .unwrap_or(f64::NAN)
+        black_scholes::put_price(underlying, self.strike, self.years(time), self.rate, self.volatility)
     }
 }
 

@@ -78,12 +78,7 @@ impl<'a> View<'a> {
     /// The newest close in the prices that indicators see: continuous over splits and dividends.
     pub fn signal_close(&self, symbol: SymbolId) -> Option<f64> {
         let i = self.market.ended(symbol, self.day, self.step).checked_sub(1)?;
-        let close = self.market.series[symbol.index()].close[i];
-        let factor = self.factors[symbol.index()].as_ref().map_or(1.0, |factors| {
-            let known = factors.partition_point(|f| f.0 <= i);
-            if known == 0 { 1.0 } else { factors[known - 1].1 }
-        });
-        Some(close * factor)
+        Some(self.close_at(symbol, i))
     }
 
     /// Side of a crossover: +1, -1, or 0 before both averages are defined.
@@ -161,6 +156,33 @@ impl<'a> View<'a> {
         let rows = self.market.fundamentals.as_ref()?.get(&symbol)?;
         let date = self.market.days[self.day].date;
         rows.iter().rev().find(|row| row.date.is_none_or(|d| d < date))
+    }
+
+    /// Whether the run has fundamentals of any symbol.
+    pub fn has_fundamentals(&self) -> bool {
+        self.market.fundamentals.is_some()
+    }
+
+    /// The last closes of up to `count` earlier sessions in which the symbol traded, oldest first, in the
+    /// prices that indicators see.
+    pub fn daily_closes(&self, symbol: SymbolId, count: usize) -> Vec<f64> {
+        let last_bars = (0..self.day).rev().map(|day| self.market.day_range(symbol, day));
+        let mut closes: Vec<f64> = last_bars
+            .filter(|bars| !bars.is_empty())
+            .take(count)
+            .map(|bars| self.close_at(symbol, bars.end - 1))
+            .collect();
+        closes.reverse();
+        closes
+    }
+
+    /// The close of bar `i`, continuous over splits and dividends.
+    fn close_at(&self, symbol: SymbolId, i: usize) -> f64 {
+        let factor = self.factors[symbol.index()].as_ref().map_or(1.0, |factors| {
+            let known = factors.partition_point(|f| f.0 <= i);
+            if known == 0 { 1.0 } else { factors[known - 1].1 }
+        });
+        self.market.series[symbol.index()].close[i] * factor
     }
 
     /// The ETF that stands for being short a symbol, with its leverage.
@@ -273,7 +295,20 @@ pub struct Columns<'a> {
     pub volume: &'a [f64],
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    /// All but the first `count` bars.
+    #[inline]
+    pub fn skip(&self, count: usize) -> Columns<'a> {
+        Columns {
+            start: &self.start[count..],
+            open: &self.open[count..],
+            high: &self.high[count..],
+            low: &self.low[count..],
+            close: &self.close[count..],
+            volume: &self.volume[count..],
+        }
+    }
+
     /// Number of bars.
     pub fn len(&self) -> usize {
         self.start.len()

@@ -33,7 +33,7 @@ pub struct Fixture {
     pub summary: Summary,
     pub result: RunResult,
     pub curve: EquityCurve,
-    pub prices: Vec<PriceSeries>,
+    pub prices: Vec<PriceSeries<'static>>,
 }
 
 /// SplitMix64: enough for a picture.
@@ -81,7 +81,7 @@ fn cents(price: f64) -> f64 {
     (price * 100.0).round() / 100.0
 }
 
-fn prices(opens: &[Nanos]) -> Vec<PriceSeries> {
+fn prices(opens: &[Nanos]) -> Vec<PriceSeries<'static>> {
     SYMBOLS
         .iter()
         .zip(1u64..)
@@ -99,11 +99,11 @@ fn prices(opens: &[Nanos]) -> Vec<PriceSeries> {
                     let o = cents(price);
                     price *= 1.0 + drift + random.normal() * size;
                     let c = cents(price);
-                    series.times.push(open + bar as Nanos * MINUTE);
-                    series.open.push(o);
-                    series.close.push(c);
-                    series.high.push(cents(o.max(c) * (1.0 + random.next() * size)));
-                    series.low.push(cents(o.min(c) * (1.0 - random.next() * size)));
+                    series.times.to_mut().push(open + bar as Nanos * MINUTE);
+                    series.open.to_mut().push(o);
+                    series.close.to_mut().push(c);
+                    series.high.to_mut().push(cents(o.max(c) * (1.0 + random.next() * size)));
+                    series.low.to_mut().push(cents(o.min(c) * (1.0 - random.next() * size)));
                 }
             }
             series
@@ -135,7 +135,7 @@ pub fn fixture() -> Fixture {
     Fixture { run: run_json(&summary), summary, result, curve, prices }
 }
 
-fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries], k: usize) {
+fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries<'_>], k: usize) {
     let strategy = k % 3;
     let (first, last, hold) = WINDOWS[strategy];
     let session = k * SESSIONS / TRADES;
@@ -144,9 +144,9 @@ fn trade(result: &mut RunResult, random: &mut Random, prices: &[PriceSeries], k:
     let exit = entry + 3 + random.below(hold - 3);
     let series = &prices[symbol];
     let rises = series.open[exit] > series.open[entry];
-    let right = random.next() < 0.56;
+    let right = random.next() < 0.63;
     let side = if rises == right { Side::Buy } else { Side::Sell };
-    let qty = (18_000.0 / series.open[entry]).floor();
+    let qty = (40_000.0 / series.open[entry]).floor();
     let slip = 0.0001;
     let entry_price = series.open[entry] * (1.0 + side.sign() * slip);
     let exit_price = series.open[exit] * (1.0 - side.sign() * slip);
@@ -193,7 +193,7 @@ fn order(
     let id = OrderId(result.orders.len() as u32);
     let request = OrderRequest::market(SymbolId(symbol as u32), side, qty, reason);
     result.orders.push(OrderRecord {
-        order: Order { id, strategy: strategy as u16, request, decided: time, symbol_number: 0 },
+        order: Order { id, strategy: strategy as u16, request, decided: time, symbol_number: 0, liquidates: false },
         state: OrderState::Filled,
         filled: qty,
         ambiguous: false,
@@ -215,7 +215,7 @@ fn order(
 }
 
 /// Marks the account at every step.
-fn account(result: &mut RunResult, prices: &[PriceSeries], opens: &[Nanos]) -> EquityCurve {
+fn account(result: &mut RunResult, prices: &[PriceSeries<'_>], opens: &[Nanos]) -> EquityCurve {
     let mut fills = result.fills.clone();
     fills.sort_by_key(|f| f.time);
     let mut next = fills.iter().peekable();

@@ -44,7 +44,7 @@ fn list_is_newest_first() {
     let lines: Vec<String> = text(&output.stdout).lines().map(str::to_string).collect();
     assert!(lines[0].starts_with("run_id"));
     assert!(lines[1].starts_with(NEW) && lines[2].starts_with(OLD), "{lines:#?}");
-    assert!(lines[1].contains("open,mid,close") && lines[1].contains("2024-02-05..2024-04-30"), "{}", lines[1]);
+    assert!(lines[1].contains("open,mid,close") && lines[1].contains("2024-02-05..2024-04-29"), "{}", lines[1]);
     let listed = json_of(&tbot(out.path(), &["runs", "list", "--json"]));
     assert_eq!(listed[0]["run_id"], NEW);
     assert_eq!(listed[0]["sharpe"], 0.5);

@@ -58,7 +58,7 @@ pub fn cautions(summary: &Summary, trades: &[TradeRow]) -> Vec<String> {
         && sharpe.abs() < 2.0 * error
     {
         out.push(format!(
-            "The Sharpe ratio of {} is within two standard errors ({}) of zero: {} are too few to tell it from chance.",
+            "The Sharpe ratio of {} is within two standard errors ({} each) of zero: {} are too few to tell it from chance.",
             ratio(sharpe, 2),
             ratio(error, 2),
             plural(summary.sessions, "session"),

@@ -14,8 +14,8 @@ pub struct Histogram {
 /// Never more bins than this: beyond, bars get thinner than a finger.
 const MOST_BINS: f64 = 60.0;
 
-/// Bins of the width of Freedman and Diaconis (1981), 2 IQR / n^(1/3), rounded up to 1, 2 or 5 times a
-/// power of ten. Edges are multiples of the width, so no bin mixes gains and losses. `None` without a
+/// Bins of the width of Freedman and Diaconis (1981), 2 IQR / n^(1/3), rounded down to 1, 2 or 5 times a
+/// power of ten (but never more than [`MOST_BINS`]). Edges are multiples of the width, so no bin mixes gains and losses. `None` without a
 /// value.
 pub fn histogram(values: &[f64]) -> Option<Histogram> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
@@ -31,7 +31,10 @@ pub fn histogram(values: &[f64]) -> Option<Histogram> {
     if width <= 0.0 {
         width = if low == 0.0 { 1.0 } else { low.abs() / 10.0 };
     }
-    width = round_step(width.max(range / (MOST_BINS - 2.0)));
+    width = step_below(width);
+    while range / width > MOST_BINS - 2.0 {
+        width = step_below(width * 2.5);
+    }
     let first = (low / width).floor();
     let bins = ((high / width).floor() - first) as usize + 1;
     let mut counts = vec![0; bins];
@@ -42,15 +45,12 @@ pub fn histogram(values: &[f64]) -> Option<Histogram> {
     Some(Histogram { from: first * width, width, counts })
 }
 
-/// The smallest of 1, 2, 5 times a power of ten that is not below `width` (positive).
-fn round_step(width: f64) -> f64 {
-    let power = libm::pow(10.0, libm::floor(libm::log10(width)));
-    for step in [1.0, 2.0, 5.0] {
-        if step * power >= width * (1.0 - 1e-9) {
-            return step * power;
-        }
-    }
-    10.0 * power
+/// The largest of 1, 2, 5 times a power of ten that is not above `width` (positive). From one of them,
+/// 2.5 times as much gives the next.
+fn step_below(width: f64) -> f64 {
+    let power = libm::pow(10.0, libm::floor(libm::log10(width * (1.0 + 1e-9))));
+    let fits = |step: &&f64| **step * power <= width * (1.0 + 1e-9);
+    [5.0, 2.0].iter().find(fits).map_or(power, |step| step * power)
 }
 
 /// Quantile with linear interpolation at (n-1)p, of ascending values (numpy's default). NaN without one.

@@ -38,6 +38,6 @@ pub struct ReportSource<'a> {
 
 /// The page as HTML. `prices` are the series of the symbols with trades; without them the page says that
 /// prices are not part of it.
-pub fn render(source: &ReportSource, prices: &[PriceSeries]) -> Result<String, StoreError> {
+pub fn render(source: &ReportSource, prices: &[PriceSeries<'_>]) -> Result<String, StoreError> {
     Ok(Page::new(source, prices)?.render()?)
 }

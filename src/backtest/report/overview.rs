@@ -46,8 +46,10 @@ pub fn tiles(s: &Summary) -> Vec<Tile> {
             "Max drawdown",
             percent(drawdown),
             match metric("max_drawdown_duration_periods") {
-                Some(duration) if duration >= 0.0 => format!("longest {}", plural(duration as u64, "session")),
-                _ => "daily closes".to_string(),
+                Some(duration) if duration >= 0.0 => {
+                    format!("longest {}, at daily closes", plural(duration as u64, "session"))
+                }
+                _ => "at daily closes".to_string(),
             },
             tone(drawdown),
         ),

@@ -6,19 +6,21 @@ use crate::backtest::store::TradeRow;
 use crate::market::{Nanos, SECOND, format_date};
 use chrono::NaiveDate;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Bars of one symbol, for the price panel of a report. All columns have the same length.
+/// Bars of one symbol, for the price panel of a report: the market's own columns, which are not copied. All
+/// columns have the same length.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PriceSeries {
+pub struct PriceSeries<'a> {
     pub symbol: String,
     /// Start of each bar, ascending.
-    pub times: Vec<Nanos>,
-    pub open: Vec<f64>,
-    pub high: Vec<f64>,
-    pub low: Vec<f64>,
-    pub close: Vec<f64>,
+    pub times: Cow<'a, [Nanos]>,
+    pub open: Cow<'a, [f64]>,
+    pub high: Cow<'a, [f64]>,
+    pub low: Cow<'a, [f64]>,
+    pub close: Cow<'a, [f64]>,
 }
 
 /// Symbols in the panel at most: those with the most trades.
@@ -76,13 +78,13 @@ pub struct Candles {
 
 impl PricePanel {
     /// Picks what to draw of `prices` for `trades`; `None` when no traded symbol has prices.
-    pub fn new(prices: &[PriceSeries], trades: &[TradeRow]) -> Option<PricePanel> {
+    pub fn new(prices: &[PriceSeries<'_>], trades: &[TradeRow]) -> Option<PricePanel> {
         let mut by_symbol: BTreeMap<&str, Vec<&TradeRow>> = BTreeMap::new();
         for trade in trades {
             by_symbol.entry(&trade.symbol).or_default().push(trade);
         }
         let traded = by_symbol.len();
-        let mut chosen: Vec<(&PriceSeries, Vec<&TradeRow>)> = prices
+        let mut chosen: Vec<(&PriceSeries<'_>, Vec<&TradeRow>)> = prices
             .iter()
             .filter(|series| !series.times.is_empty())
             .filter_map(|series| by_symbol.remove(series.symbol.as_str()).map(|trades| (series, trades)))
@@ -129,7 +131,7 @@ impl PricePanel {
 }
 
 /// The bars of every New York date with an entry or exit.
-fn traded_days(series: &PriceSeries, trades: &[&TradeRow]) -> Vec<(NaiveDate, Range<usize>)> {
+fn traded_days(series: &PriceSeries<'_>, trades: &[&TradeRow]) -> Vec<(NaiveDate, Range<usize>)> {
     let mut dates = Dates::new();
     let mut days: Vec<(NaiveDate, Range<usize>)> = Vec::new();
     for (i, &t) in series.times.iter().enumerate() {
@@ -155,7 +157,7 @@ fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>
 }
 
 /// One candle a range of bars: first open, highest high, lowest low, last close.
-fn candles_of(series: &PriceSeries, ranges: impl Iterator<Item = Range<usize>>) -> Candles {
+fn candles_of(series: &PriceSeries<'_>, ranges: impl Iterator<Item = Range<usize>>) -> Candles {
     let whole = |price: f64| (price * PRICE_SCALE).round() as i64;
     let mut out = Candles::default();
     let (mut last_time, mut last_close) = (0, 0);
@@ -181,17 +183,17 @@ mod tests {
     use crate::backtest::store::FileTime;
     use crate::market::{DAY, MINUTE, parse_time};
 
-    fn series(symbol: &str, days: i64, bars: i64) -> PriceSeries {
+    fn series(symbol: &str, days: i64, bars: i64) -> PriceSeries<'static> {
         let start = parse_time("2024-07-01T13:30:00Z").unwrap();
         let times: Vec<Nanos> = (0..days).flat_map(|d| (0..bars).map(move |b| start + d * DAY + b * MINUTE)).collect();
         let wave: Vec<f64> = (0..times.len()).map(|i| 100.0 + (i % 97) as f64 / 10.0).collect();
         PriceSeries {
             symbol: symbol.to_string(),
-            open: wave.clone(),
+            open: wave.clone().into(),
             high: wave.iter().map(|p| p + 0.5).collect(),
             low: wave.iter().map(|p| p - 0.25).collect(),
             close: wave.iter().map(|p| p + 0.1).collect(),
-            times,
+            times: times.into(),
         }
     }
 
@@ -238,8 +240,8 @@ mod tests {
     #[test]
     fn the_overview_keeps_the_extremes() {
         let mut one = series("AAA", 60, 390);
-        one.high[12_345] = 500.0;
-        one.low[6_789] = 1.0;
+        one.high.to_mut()[12_345] = 500.0;
+        one.low.to_mut()[6_789] = 1.0;
         let panel = PricePanel::new(&[one.clone()], &[trade("AAA", one.times[0], one.times[9])]).unwrap();
         let c = &panel.symbols[0].overview;
         assert!(c.t.len() <= OVERVIEW_OF_ONE.end);

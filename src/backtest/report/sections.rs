@@ -88,7 +88,7 @@ pub struct QualityRow {
 
 impl Page {
     /// Works out everything the page says.
-    pub fn new(source: &ReportSource, prices: &[PriceSeries]) -> Result<Page, StoreError> {
+    pub fn new(source: &ReportSource, prices: &[PriceSeries<'_>]) -> Result<Page, StoreError> {
         let s = source.summary;
         let closes = session_closes(&source.equity.time, &source.equity.equity, s.start_equity);
         let panel = PricePanel::new(prices, source.trades);

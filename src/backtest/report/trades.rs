@@ -194,9 +194,9 @@ fn view(t: &TradeRow) -> TradeView {
         strategy: t.strategy.clone(),
         side: side(t),
         qty: shares(t.qty),
-        entry: minute(t.entry_ts.0),
+        entry: clock(t.entry_ts.0),
         entry_price: price(t.entry_price),
-        exit: minute(t.exit_ts.0),
+        exit: clock(t.exit_ts.0),
         exit_price: price(t.exit_price),
         pnl: signed_money(t.pnl),
         pnl_tone: tone(t.pnl),
@@ -213,7 +213,8 @@ pub fn side(trade: &TradeRow) -> &'static str {
     if trade.side == "buy" { "long" } else { "short" }
 }
 
-/// `2024-03-26 13:30:05`, UTC.
-fn minute(t: Nanos) -> String {
-    DateTime::from_timestamp_nanos(t).format("%Y-%m-%d %H:%M:%S").to_string()
+/// `2024-03-26 13:30`, UTC; with seconds where they are not zero.
+fn clock(t: Nanos) -> String {
+    let format = if t.rem_euclid(60 * SECOND) < SECOND { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
+    DateTime::from_timestamp_nanos(t).format(format).to_string()
 }

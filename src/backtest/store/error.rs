@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full, the folder is read-only, ...
-    #[error("cannot write {}: {source}; nothing of this run was kept", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// A file of a run is missing or unreadable.
     #[error("cannot read {}: {source}", path.display())]

@@ -23,6 +23,7 @@ pub(super) const PARTIAL_PREFIX: &str = ".partial-";
 /// for the price panel of the report; `csv` asks for `equity.csv` too.
 ///
 /// On any error, and when the process is interrupted, nothing of the run stays.
+#[expect(clippy::too_many_arguments, reason = "the parts of a run, each written once")]
 pub fn write_run(
     out_dir: &Path,
     run_id: &str,
@@ -30,7 +31,7 @@ pub fn write_run(
     summary: &Summary,
     result: &RunResult,
     curve: &EquityCurve,
-    prices: &[PriceSeries],
+    prices: &[PriceSeries<'_>],
     csv: bool,
 ) -> Result<PathBuf, StoreError> {
     if run_id.is_empty() || run_id.starts_with('.') || run_id.contains(['/', '\\']) {
@@ -63,7 +64,7 @@ pub fn write_run(
 
 /// Makes `report.html` of a run's folder anew from the files in it, and returns its path. Without
 /// `prices` the page has a note in place of the price panel. The old page stays until the new one is whole.
-pub fn write_report(dir: &Path, prices: &[PriceSeries]) -> Result<PathBuf, StoreError> {
+pub fn write_report(dir: &Path, prices: &[PriceSeries<'_>]) -> Result<PathBuf, StoreError> {
     let stored = StoredRun::read(dir)?;
     let source =
         ReportSource { run: &stored.run, summary: &stored.summary, equity: &stored.equity, trades: &stored.trades };

@@ -16,9 +16,9 @@ pub struct ConvertArgs {
     /// A .parquet or .csv file, or a folder that gets one file a symbol
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
-    /// Form of the files in a folder
-    #[arg(long, value_name = "FORM", default_value = "parquet")]
-    to: FormatArg,
+    /// Format of the files in a folder
+    #[arg(long, value_name = "FORMAT", default_value = "parquet")]
+    format: FormatArg,
     #[command(flatten)]
     load: LoadArgs,
     /// Replace what is there
@@ -51,7 +51,7 @@ enum FormatArg {
 /// Runs `convert`.
 pub fn convert(args: &ConvertArgs) -> Result<(), CliError> {
     let suffix = args.out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    let format = match (suffix.as_deref(), args.to) {
+    let format = match (suffix.as_deref(), args.format) {
         (Some("parquet"), _) => Format::Parquet,
         (Some("csv"), _) => Format::Csv,
         (_, FormatArg::Parquet) => Format::Parquet,

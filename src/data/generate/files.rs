@@ -2,7 +2,7 @@
 
 use super::{DOUBLE_INVERSE_FUND, Generated, INVERSE_FUND};
 use crate::data::DataError;
-use crate::data::write::{GENERATED_MARK, parquet_bytes, write_file};
+use crate::data::write::{GENERATED_MARK, Packing, parquet_bytes, write_file};
 use crate::market::ActionKind;
 use rayon::prelude::*;
 use std::fmt::Write;
@@ -16,7 +16,10 @@ impl Generated {
     /// The operating system refuses.
     pub fn write(&self, folder: &Path) -> Result<(), DataError> {
         self.series.par_iter().try_for_each(|(symbol, bars)| {
-            write_file(&folder.join(format!("{symbol}.parquet")), &parquet_bytes(&[(symbol, bars)], false)?)
+            write_file(
+                &folder.join(format!("{symbol}.parquet")),
+                &parquet_bytes(&[(symbol, bars)], false, Packing::Small)?,
+            )
         })?;
         write_file(&folder.join("actions.csv"), self.actions_csv().as_bytes())?;
         write_file(&folder.join("vix.csv"), self.vix_csv().as_bytes())?;

@@ -104,9 +104,9 @@ pub fn generate(options: GenerateOptions) -> Result<Generated, DataError> {
         })
         .collect();
     let funds = [
-        (INDEX_FUND, Fund { price: 412.50, leverage: 1.0, volume: 2.1e7, fee: 0.0 }),
-        (INVERSE_FUND, Fund { price: 38.20, leverage: -1.0, volume: 6.0e6, fee: 0.0089 }),
-        (DOUBLE_INVERSE_FUND, Fund { price: 24.75, leverage: -2.0, volume: 1.1e7, fee: 0.0095 }),
+        (INDEX_FUND, Fund { price: 104.50, leverage: 1.0, volume: 2.1e7, fee: 0.0 }),
+        (INVERSE_FUND, Fund { price: 28.20, leverage: -1.0, volume: 6.0e6, fee: 0.0089 }),
+        (DOUBLE_INVERSE_FUND, Fund { price: 18.75, leverage: -2.0, volume: 1.1e7, fee: 0.0095 }),
     ];
     for (k, (symbol, fund)) in funds.into_iter().enumerate() {
         let mut happened = Vec::new();
@@ -188,4 +188,77 @@ fn sessions_from(from: NaiveDate, count: usize) -> Result<Vec<Session>, DataErro
         out.push(session);
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{MINUTE, parse_date};
+
+    fn small(symbols: usize, sessions: usize, seed: u64) -> Generated {
+        let from = parse_date("2024-11-25").expect("a date");
+        generate(GenerateOptions { symbols, sessions, from, seed }).expect("generates")
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bars_and_further_symbols_change_nothing() {
+        let (a, b, more) = (small(3, 4, 9), small(3, 4, 9), small(8, 4, 9));
+        assert_eq!(a.series, b.series);
+        let of = |set: &Generated, name: &str| set.series.iter().find(|s| s.0 == name).map(|s| s.1.clone());
+        for name in ["SIM01", "SIM03", INDEX_FUND, INVERSE_FUND] {
+            // Which stock splits depends on all stocks; four sessions in, prices before it do not.
+            let (a, more) = (of(&a, name).expect(name), of(&more, name).expect(name));
+            assert_eq!(a.close[..390], more.close[..390], "{name}");
+        }
+        assert_ne!(small(3, 4, 10).series, a.series);
+    }
+
+    #[test]
+    fn sessions_follow_the_calendar_with_its_half_day() {
+        let set = small(2, 5, 1);
+        let dates: Vec<String> = set.sessions.iter().map(|s| s.date.to_string()).collect();
+        assert_eq!(dates, ["2024-11-25", "2024-11-26", "2024-11-27", "2024-11-29", "2024-12-02"]);
+        assert_eq!(set.series[0].1.len(), 4 * 390 + 210);
+        assert_eq!(set.vix.len(), 6);
+    }
+
+    #[test]
+    fn bars_are_sound_and_in_cents() {
+        let set = small(4, 6, 3);
+        for (symbol, b) in &set.series {
+            for i in 0..b.len() {
+                let bar = b.bar(i);
+                assert!(bar.low <= bar.open.min(bar.close) && bar.high >= bar.open.max(bar.close), "{symbol} {i}");
+                assert!(bar.low > 0.0 && bar.volume >= 100.0 && bar.volume % 100.0 == 0.0);
+                assert_eq!((bar.close * 100.0).round() / 100.0, bar.close);
+            }
+            assert!(b.start.windows(2).all(|w| w[1] - w[0] >= MINUTE));
+        }
+    }
+
+    #[test]
+    fn inverse_funds_move_against_the_index_day_by_day() {
+        let set = small(1, 30, 5);
+        let of = |name: &str| set.series.iter().find(|s| s.0 == name).map(|s| s.1.clone()).expect("a fund");
+        let (index, once, twice) = (of(INDEX_FUND), of(INVERSE_FUND), of(DOUBLE_INVERSE_FUND));
+        let ends: Vec<usize> =
+            (1..index.len()).filter(|&i| index.start[i] - index.start[i - 1] > MINUTE).map(|i| i - 1).collect();
+        let paid: Vec<_> = set.actions.iter().filter(|a| a.1 == INDEX_FUND).collect();
+        assert!(paid.is_empty(), "no dividend within 30 sessions");
+        for day in ends.windows(2) {
+            let move_of = |b: &Bars| b.close[day[1]] / b.close[day[0]] - 1.0;
+            let base = move_of(&index);
+            // Prices are in cents: half a cent of 18 dollars is 3 basis points.
+            assert!((move_of(&once) + base).abs() < 0.0012, "{} {base}", move_of(&once));
+            assert!((move_of(&twice) + 2.0 * base).abs() < 0.0016, "{} {base}", move_of(&twice));
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let from = parse_date("2040-12-28").expect("a date");
+        for (symbols, sessions) in [(0, 5), (10_000, 5), (5, 0), (5, 20)] {
+            assert!(generate(GenerateOptions { symbols, sessions, from, seed: 1 }).is_err());
+        }
+    }
 }

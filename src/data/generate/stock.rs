@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// How often news moves a stock, per session. Busier than real markets, so that a few weeks show every strategy
 /// at work.
-const NEWS_RATE: f64 = 0.11;
+const NEWS_RATE: f64 = 0.14;
 
 /// What a stock is, drawn once.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Profile {
         let mut d = Draws::new(seed, Purpose::Profile, symbol, 0);
         let mut profile = Profile {
             sector: symbol as usize % SECTORS,
-            price: cents(d.between(14.0, 74.0)),
+            price: cents(d.between(9.0, 46.0)),
             beta: d.between(0.7, 1.5),
             loading: d.between(0.5, 1.2),
             volatility: d.between(0.016, 0.028),
@@ -83,10 +83,10 @@ impl News {
         let (from, to) = if when < 0.22 {
             // Before the open: a gap.
             return Some(News { minute: None, impact, half_life });
-        } else if when < 0.60 {
+        } else if when < 0.62 {
             // While the opening is still being sorted out.
             (12.0, 26.0)
-        } else if when < 0.80 {
+        } else if when < 0.81 {
             (26.0, minutes as f64 - 30.0)
         } else {
             // In the afternoon, when many announcements fall.
@@ -225,7 +225,7 @@ pub(super) fn fund_bars(
     out.bars
 }
 
-/// Collects bars: prices in cents, volumes in round lots.
+/// Collects bars: prices in cents, volumes in lots of 100 shares, from 20,000 shares on of 1,000.
 struct BarWriter {
     bars: Bars,
 }
@@ -249,7 +249,8 @@ impl BarWriter {
         self.bars.high.push(high);
         self.bars.low.push(low);
         self.bars.close.push(close);
-        self.bars.volume.push((volume / 100.0).round().max(1.0) * 100.0);
+        let lot = if volume < 20_000.0 { 100.0 } else { 1_000.0 };
+        self.bars.volume.push((volume / lot).round().max(1.0) * lot);
     }
 }
 

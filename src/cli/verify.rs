@@ -1,0 +1,158 @@
+//! `tbot verify`: runs a stored run again and compares bit for bit.
+
+use super::backtest::execute_error;
+use super::output::print;
+use super::runs::store_error;
+use super::{CliError, interrupt};
+use crate::backtest::store::{self, resolve_run, write_run};
+use crate::backtest::{RunSpec, execute, prices_of_trades, traded_symbols};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Runs a stored run again from its own run.json and compares every file: exit 0 when they are the same, 1 with
+/// the first difference.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the run, or the beginning of its name
+    run: String,
+    /// Folder of the results
+    #[arg(long, value_name = "DIR", default_value = "backtest_results")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
+    let path = dir.join(store::RUN_FILE);
+    let stored = read_json(&path)?;
+    let spec: RunSpec = serde_json::from_value(stored.clone())
+        .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+    let version = stored.get("version").and_then(Value::as_str).unwrap_or("");
+    if version != crate::backtest::VERSION {
+        eprintln!("note: the run is of version {version}, this program is {}", crate::backtest::VERSION);
+    }
+    let command: Vec<String> =
+        stored.get("command").and_then(|c| serde_json::from_value(c.clone()).ok()).unwrap_or_default();
+    let name = dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let started = name.split('-').next().unwrap_or("").to_string();
+    let execution = execute(&spec, &started, &command, interrupt::flag()?).map_err(execute_error)?;
+
+    let old_hash = stored.get("data_hash").and_then(Value::as_str).unwrap_or("");
+    let new_hash = &execution.summary.data_hash;
+    if old_hash != new_hash {
+        // Everything else follows from this: naming another difference first would mislead.
+        print(&format!(
+            "{}: different: data_hash: the data are not those of the stored run: {old_hash} then, {new_hash} now\n",
+            dir.display()
+        ))?;
+        return Err(CliError::Different);
+    }
+
+    let scratch = tempfile::tempdir().map_err(|error| CliError::failed(format!("temporary folder: {error}")))?;
+    let curve = execution.result.equity_curve(&execution.market);
+    let prices = prices_of_trades(&execution.market, &traded_symbols(&execution.result));
+    let has_csv = dir.join(store::EQUITY_CSV_FILE).exists();
+    let again = write_run(
+        scratch.path(),
+        &execution.summary.run_id,
+        &execution.run,
+        &execution.summary,
+        &execution.result,
+        &curve,
+        &prices,
+        has_csv,
+    )
+    .map_err(store_error)?;
+    match first_difference(&dir, &again, has_csv)? {
+        None => print(&format!("{}: same, bit for bit\n", dir.display())),
+        Some(difference) => {
+            print(&format!("{}: different: {difference}\n", dir.display()))?;
+            Err(CliError::Different)
+        }
+    }
+}
+
+fn read_json(path: &Path) -> Result<Value, CliError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+    serde_json::from_str(&text).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+}
+
+/// The first difference between two result folders, what depends on the clock left out: the time part of
+/// `run_id`, and `elapsed`. The page is made of the other files and is not compared.
+fn first_difference(old: &Path, new: &Path, has_csv: bool) -> Result<Option<String>, CliError> {
+    for name in [store::RUN_FILE, store::SUMMARY_FILE] {
+        let (mut a, mut b) = (read_json(&old.join(name))?, read_json(&new.join(name))?);
+        for value in [&mut a, &mut b] {
+            if let Some(map) = value.as_object_mut() {
+                map.remove("elapsed");
+                map.remove("run_id");
+            }
+        }
+        if let Some(text) = json_difference("", &a, &b) {
+            return Ok(Some(format!("{name}: {text}")));
+        }
+    }
+    for name in [store::ORDERS_FILE, store::FILLS_FILE, store::TRADES_FILE] {
+        let read = |dir: &Path| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+        };
+        let (a, b) = (read(old)?, read(new)?);
+        if let Some(text) = line_difference(&a, &b) {
+            return Ok(Some(format!("{name}: {text}")));
+        }
+    }
+    let mut binary = vec![store::EQUITY_FILE];
+    if has_csv {
+        binary.push(store::EQUITY_CSV_FILE);
+    }
+    for name in binary {
+        let read = |dir: &Path| {
+            let path = dir.join(name);
+            std::fs::read(&path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+        };
+        if read(old)? != read(new)? {
+            return Ok(Some(format!("{name}: other bytes")));
+        }
+    }
+    Ok(None)
+}
+
+fn json_difference(path: &str, a: &Value, b: &Value) -> Option<String> {
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) => {
+            for (key, value) in x {
+                let inner = format!("{path}.{key}");
+                match y.get(key) {
+                    None => return Some(format!("{inner} is {value} in the stored run and absent now")),
+                    Some(other) => {
+                        if let Some(text) = json_difference(&inner, value, other) {
+                            return Some(text);
+                        }
+                    }
+                }
+            }
+            let extra = y.keys().find(|key| !x.contains_key(*key))?;
+            Some(format!("{path}.{extra} is absent in the stored run and {} now", y[extra]))
+        }
+        _ if a == b => None,
+        _ => Some(format!("{} is {a} in the stored run and {b} now", path.trim_start_matches('.'))),
+    }
+}
+
+fn line_difference(a: &str, b: &str) -> Option<String> {
+    let (mut x, mut y) = (a.lines(), b.lines());
+    let mut line = 0;
+    loop {
+        line += 1;
+        match (x.next(), y.next()) {
+            (None, None) => return None,
+            (p, q) if p == q => {}
+            (p, q) => {
+                let text = |side: Option<&str>| side.map_or("nothing".to_string(), |t| format!("'{t}'"));
+                return Some(format!("line {line} is {} in the stored run and {} now", text(p), text(q)));
+            }
+        }
+    }
+}
