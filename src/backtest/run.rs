@@ -207,7 +207,15 @@ impl<'m> Run<'m> {
         let instruments = instruments.collect();
         let puts = self.core.instruments.puts.clone();
         let ambiguity_pnl = self.venue.ambiguity_pnl();
-        let (orders, order_events, fills, trades, costs) = self.core.portfolio.into_parts();
+        let (orders, mut order_events, mut fills, trades, costs) = self.core.portfolio.into_parts();
+        // What happens in a gap of one symbol is known only at its next bar. Stable: one order's events keep
+        // their order.
+        if !order_events.is_sorted_by_key(|e| e.time) {
+            order_events.sort_by_key(|e| e.time);
+        }
+        if !fills.is_sorted_by_key(|f| f.time) {
+            fills.sort_by_key(|f| f.time);
+        }
         let ambiguous = |id: crate::trading::OrderId| orders[id.0 as usize].ambiguous;
         let ambiguity = Ambiguity {
             trades: trades.iter().filter(|t| ambiguous(t.opening) || ambiguous(t.closing)).count() as u64,

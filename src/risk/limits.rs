@@ -177,8 +177,8 @@ impl RiskDesk {
                 return Err("cash account cannot sell short");
             }
             if let Some((_, available)) = self.limits.borrow.get(&request.symbol) {
-                let short = (-portfolio.account.position(request.symbol)).max(0.0);
-                if short + opening > *available {
+                let held = portfolio.account.position(request.symbol);
+                if pending_sales(order, portfolio) + request.qty - held > *available {
                     return Err("not enough shares to borrow");
                 }
             }
@@ -234,6 +234,29 @@ fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     let account = against(portfolio.account.position(request.symbol));
     let own = against(portfolio.strategy_position(order.strategy, request.symbol));
     (request.qty - account.max(own)).max(0.0)
+}
+
+/// Shares that open orders may still sell before or beside this one. Children close what their parents open,
+/// and of a one-cancels-other group only one member fills.
+fn pending_sales(order: &Order, portfolio: &Portfolio) -> f64 {
+    let mut groups: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut pending = 0.0;
+    for record in &portfolio.orders {
+        let (other, left) = (&record.order.request, record.order.request.qty - record.filled);
+        let counts = other.symbol == order.request.symbol && other.side == Side::Sell && other.parent.is_none();
+        if !counts || record.order.id == order.id || record.state.is_final() {
+            continue;
+        }
+        match other.oco {
+            None => pending += left,
+            Some(group) if Some(group) == order.request.oco => {}
+            Some(group) => {
+                let most = groups.entry(group).or_insert(0.0);
+                *most = most.max(left);
+            }
+        }
+    }
+    pending + groups.values().sum::<f64>()
 }
 
 /// Whether an order leaves the account or its strategy a whole number of shares: after a split a position may

@@ -265,7 +265,10 @@ impl<'m> SimVenue<'m> {
     /// Tries the bar of `symbol` that ends at `step` under the rule's order of extremes and the other, and
     /// lists what happens. The book itself is not changed.
     fn try_bar(&mut self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) {
-        let Some((bar, i, start, end)) = self.bar_at(symbol, step, instruments) else { return };
+        let Some((bar, i, start, end)) = self.bar_at(symbol, step, instruments) else {
+            self.between_bars(symbol, step, instruments);
+            return;
+        };
         if self.try_lone_market_order(symbol, &bar, i, start, end) {
             return;
         }
@@ -291,6 +294,18 @@ impl<'m> SimVenue<'m> {
         }
     }
 
+    /// Lists what cancels and changes do that arrive while no bar of the instrument is running.
+    fn between_bars(&mut self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) {
+        let until = self.idle_until(symbol, step, instruments);
+        let book = &mut self.books[symbol.index()];
+        let lane = &mut self.trial[0];
+        lane.load_idle(&book.live, &book.in_flight, until);
+        lane.run();
+        self.outcomes.extend(lane.out.iter().map(|o| (symbol, 0, *o)));
+        book.pending.start(usize::MAX, false, [0.0; 2]);
+        book.pending.take(lane);
+    }
+
     /// Which order of extremes the fill rule takes: 0, the one of the rule `path`, or 1, the other.
     fn choose(&self, differs: bool, equity: [f64; 2]) -> usize {
         let gain = equity[1] - equity[0];
@@ -312,9 +327,9 @@ impl<'m> SimVenue<'m> {
         } else {
             f64::INFINITY
         };
-        // Puts have neither quotes nor an official open.
+        // Puts have neither quotes nor an official open, and an instant outside the bars opens no session.
         let series = self.market.series.get(symbol.index());
-        let opens_session = series.and_then(|series| {
+        let opens_session = series.filter(|_| start < end).and_then(|series| {
             let first = self.market.day_range(symbol, self.day).start;
             let opens = start >= day.open && (i == first || series.start[i - 1] < day.open);
             opens.then_some(day.open)

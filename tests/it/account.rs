@@ -301,6 +301,33 @@ fn borrowed_cash_costs_a_360th_of_the_yearly_rate_a_night() {
 
 // ---- limits ----
 
+/// 100 shares can be borrowed. Two sales of 60 of one instant would borrow 120; a stop and a target that close
+/// 40 bought shares borrow nothing, and only one of them fills.
+#[test]
+fn open_orders_count_against_the_shares_to_borrow() {
+    let market = market(&[("A", &[&[flat(20.0), flat(20.0), flat(20.0), flat(20.0)]])]).build();
+    let mut config = margin_account(10_000.0);
+    config.limits.borrow.insert(market.symbol("A").unwrap(), (0.0, 100.0));
+    let lines = [
+        format!("{},1,A,sell,market,60,,,,", at(0, 1)),
+        format!("{},2,A,sell,market,60,,,,", at(0, 1)),
+        format!("{},3,A,sell,market,40,,,,", at(0, 1)),
+    ];
+    let result = run_lines(&market, &config, &lines);
+    let states: Vec<OrderState> = result.orders.iter().map(|o| o.state).collect();
+    assert_eq!(states, [OrderState::Filled, OrderState::Rejected, OrderState::Filled]);
+    assert_eq!(reason(&result, "2"), "not enough shares to borrow");
+    let lines = [
+        format!("{},1,A,buy,market,40,,,,", at(0, 1)),
+        format!("{},2,A,sell,limit,40,25,,,exit", at(0, 2)),
+        format!("{},3,A,sell,stop,40,,15,,exit", at(0, 2)),
+        format!("{},4,A,sell,market,100,,,,", at(0, 2)),
+    ];
+    let result = run_lines(&market, &config, &lines);
+    assert_eq!(order(&result, "4").state, OrderState::Filled);
+    assert_eq!(order(&result, "4").filled, 100.0);
+}
+
 /// 5 % of 10000. The low of 90 in minute 2 does not count, the close of 96 does not reach it, that of 95 does:
 /// the position goes at the next open, 94, the resting order with it, and a new one is refused.
 /// The next session starts from 9400, and may trade down to 8930.

@@ -89,9 +89,8 @@ impl SimVenue<'_> {
             let book = self.book(entry.symbol);
             match &entry.bar {
                 None => {
-                    let running = self.is_running(entry.symbol, step, instruments);
-                    let in_flight = if running { &[] } else { book.in_flight.as_slice() };
-                    entry.lane.load_idle(&book.live, in_flight, self.market.steps[step]);
+                    let until = self.idle_until(entry.symbol, step, instruments);
+                    entry.lane.load_idle(&book.live, &book.in_flight, until);
                 }
                 Some((bar, i, start, end)) => {
                     let conditions = self.conditions(entry.symbol, bar, *i, *start, *end);

@@ -16,8 +16,9 @@ impl SimVenue<'_> {
         let now = self.market.steps[step];
         for k in 0..self.active.len() {
             let symbol = self.active[k];
-            if !self.book(symbol).in_flight.is_empty() && !self.is_running(symbol, step, instruments) {
-                self.apply_arrived(symbol, now, None);
+            if !self.book(symbol).in_flight.is_empty() {
+                let until = self.idle_until(symbol, step, instruments);
+                self.apply_arrived(symbol, until, None);
                 self.settle(symbol, 0, portfolio, instruments);
             }
         }
@@ -45,14 +46,6 @@ impl SimVenue<'_> {
         }
         self.immediate.clear();
         self.retire();
-    }
-
-    /// Whether a bar of the instrument has started before `step` and not ended.
-    pub(super) fn is_running(&self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) -> bool {
-        let driver = instruments.driver(symbol);
-        let next = self.market.ended(driver, self.day, step);
-        let start = self.market.series[driver.index()].start.get(next);
-        start.is_some_and(|&start| start < self.market.steps[step])
     }
 
     fn immediate_price(

@@ -55,9 +55,16 @@ impl SimVenue<'_> {
                 _ => {}
             }
         }
+        let mut between_bars = NO_STEP;
         if let Some(flight) = book.in_flight.first() {
             // A cancel that arrives at the end of a bar still wins over a fill there.
-            next = next.min(first_end_from(flight.arrival));
+            let bar = first_end_from(flight.arrival);
+            next = next.min(bar);
+            if bar >= range.end || starts[bar] >= flight.arrival {
+                let after = self.step.map_or(day.first_step, |step| step + 1);
+                let ahead = market.steps[after..day.end_step].partition_point(|&t| t < flight.arrival);
+                between_bars = if after + ahead < day.end_step { after + ahead } else { NO_STEP };
+            }
         }
         if low_trigger > f64::NEG_INFINITY || high_trigger < f64::INFINITY {
             let series = &market.series[driver.index()];
@@ -66,6 +73,15 @@ impl SimVenue<'_> {
             next = met.map_or(next, |k| from + k);
         }
         let step = if next >= range.end || next < from { NO_STEP } else { market.step_of_bar(driver, self.day, next) };
-        self.books[symbol.index()].next = step;
+        self.books[symbol.index()].next = step.min(between_bars);
+    }
+
+    /// The instant up to which no bar of the instrument that is still unknown at `step` has begun: now, or the
+    /// start of the bar that is running.
+    pub(super) fn idle_until(&self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) -> Nanos {
+        let driver = instruments.driver(symbol);
+        let (now, next) = (self.market.steps[step], self.market.ended(driver, self.day, step));
+        let start = self.market.series[driver.index()].start.get(next);
+        start.map_or(now, |&start| start.min(now))
     }
 }
