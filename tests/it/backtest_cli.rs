@@ -336,7 +336,7 @@ fn parameters_reach_the_strategy_that_is_named() {
     assert_eq!(trades_by_strategy(&run).len(), 2);
 }
 
-/// The end of the first bar of a symbol of the embedded set and the ends after it.
+/// A session of the embedded set.
 const SESSION: &str = "2024-11-04";
 
 #[test]
