@@ -6,7 +6,7 @@ use crate::engine::{Core, StrategySetup};
 use crate::market::{ActionKind, Market};
 use crate::risk::Limits;
 use crate::sim::{SimRules, SimVenue};
-use crate::trading::{AccountKind, OrderState};
+use crate::trading::AccountKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Everything that decides the result of a run, beside the market and the strategies.
@@ -111,17 +111,14 @@ impl Run<'_> {
         let has_positions = !self.core.portfolio.account.open_positions().is_empty();
         if equity <= self.core.desk.loss_threshold() {
             self.core.desk.halt();
-            self.core.warn(format!(
-                "daily loss limit reached in the session of {}: positions closed, no entries until the next session",
-                self.market.days[day].date
-            ));
-            self.core.liquidate(step, "daily loss limit", &mut self.venue);
-        } else if has_positions && self.core.desk.is_margin_call(&self.core.portfolio) && !self.is_liquidating() {
-            self.core.warn(format!(
-                "margin call in the session of {}: equity no longer covered the maintenance margin, positions closed",
-                self.market.days[day].date
-            ));
-            self.core.liquidate(step, "margin call", &mut self.venue);
+            self.liquidate(day, step, "daily loss limit", "equity fell to it; no entries until the next session");
+        } else if has_positions && !self.core.is_liquidating() {
+            if self.core.desk.is_halted() {
+                // An order that was on its way has filled since.
+                self.core.liquidate(step, "daily loss limit", &mut self.venue);
+            } else if self.core.desk.is_margin_call(&self.core.portfolio) {
+                self.liquidate(day, step, "margin call", "equity no longer covered the maintenance margin");
+            }
         }
         self.core.decide(day, step, &mut self.venue);
         if self.venue.has_immediate() {
@@ -147,15 +144,11 @@ impl Run<'_> {
         }
     }
 
-    /// Whether every position already has an order that closes it because of a limit.
-    fn is_liquidating(&self) -> bool {
-        self.core
-            .portfolio
-            .orders
-            .iter()
-            .rev()
-            .take_while(|r| r.order.request.reason == "margin call")
-            .any(|r| !r.state.is_final() || r.state == OrderState::Rejected)
+    /// Closes every position because of a limit, and says so.
+    fn liquidate(&mut self, day: usize, step: usize, reason: &'static str, text: &str) {
+        let date = self.market.days[day].date;
+        self.core.warn(format!("{reason} in the session of {date}: positions closed, since {text}"));
+        self.core.liquidate(step, reason, &mut self.venue);
     }
 
     /// Borrow fees and margin interest, once a night on the balance at the close, a 360th of the yearly rate.

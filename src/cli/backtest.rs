@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     csv: bool,
     /// Threads for loading; default: all
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
     jobs: Option<u64>,
     /// Print summary.json and nothing else
     #[arg(long, help_heading = "Output")]

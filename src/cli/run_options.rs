@@ -38,7 +38,7 @@ pub struct RunOptions {
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Strategy")]
     pub set: Vec<String>,
     /// Seed of the random draws
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Strategy")]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, help_heading = "Strategy")]
     pub seed: u64,
 
     /// How orders meet bars: path, pessimistic, optimistic, next_open, close or quote
@@ -52,32 +52,68 @@ pub struct RunOptions {
     #[arg(long, value_name = "MODEL", help_heading = "Venue and account")]
     pub slippage: Option<Slippage>,
     /// Milliseconds from decision to market; default: SIMULATED_LATENCY_MS
-    #[arg(long, value_name = "N", help_heading = "Venue and account")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Venue and account")]
     pub latency_ms: Option<u32>,
     /// Share of a bar's volume that all orders in a symbol may take together; 0: no cap
-    #[arg(long, value_name = "F", default_value_t = 0.0, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value_t = 0.0,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub participation: f64,
     /// A limit must be passed, not only met
     #[arg(long, help_heading = "Venue and account")]
     pub limit_penetrate: bool,
     /// Dollars at the start
-    #[arg(long, value_name = "DOLLARS", default_value_t = 100_000.0, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "DOLLARS",
+        default_value_t = 100_000.0,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub cash: f64,
     /// Cash or margin account
     #[arg(long, value_name = "KIND", default_value = "margin", value_parser = ["cash", "margin"],
         help_heading = "Venue and account")]
     pub account: String,
     /// Share of exposure that equity must cover when a position is opened
-    #[arg(long, value_name = "F", default_value_t = 0.5, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value_t = 0.5,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub initial_margin: f64,
     /// Share of exposure that equity must cover at any time
-    #[arg(long, value_name = "F", default_value_t = 0.25, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value_t = 0.25,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub maintenance_margin: f64,
     /// Interest on negative cash a year
-    #[arg(long, value_name = "F", default_value_t = 0.06, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value_t = 0.06,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub margin_rate: f64,
     /// Fee on borrowed shares a year
-    #[arg(long, value_name = "F", default_value_t = 0.003, help_heading = "Venue and account")]
+    #[arg(
+        long,
+        value_name = "F",
+        default_value_t = 0.003,
+        allow_negative_numbers = true,
+        help_heading = "Venue and account"
+    )]
     pub borrow_rate: f64,
     /// Rates and shares to borrow by symbol: symbol,rate,available
     #[arg(long, value_name = "FILE", help_heading = "Venue and account")]
@@ -91,9 +127,20 @@ impl RunOptions {
     /// Anything that cannot be used, with the option, file, line or key.
     pub fn to_spec(&self) -> Result<RunSpec, CliError> {
         let settings = self.settings()?;
+        let strategies = self.strategies(&settings)?;
+        for (option, file, name) in [("--orders", &self.orders, "orders"), ("--signals", &self.signals, "signals")] {
+            if let Some(file) = file
+                && !strategies.iter().any(|choice| choice.name == name)
+            {
+                return Err(CliError::Input(format!(
+                    "{option} {}: no strategy of the run reads it; expected --strategy {name} beside it",
+                    file.display()
+                )));
+            }
+        }
         Ok(RunSpec {
             data: self.load.to_options(self.data.as_deref())?,
-            strategies: self.strategies(&settings)?,
+            strategies,
             cash: self.cash,
             seed: self.seed,
             fill: self.fill.to_string(),

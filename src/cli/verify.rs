@@ -37,6 +37,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let started = name.split('-').next().unwrap_or("").to_string();
     let execution = execute(&spec, &started, &command, interrupt::flag()?).map_err(execute_error)?;
 
+    let old_hash = stored.get("data_hash").and_then(Value::as_str).unwrap_or("");
+    let new_hash = &execution.summary.data_hash;
+    if old_hash != new_hash {
+        // Everything else follows from this: naming another difference first would mislead.
+        print(&format!(
+            "{}: different: data_hash: the data are not those of the stored run: {old_hash} then, {new_hash} now\n",
+            dir.display()
+        ))?;
+        return Err(CliError::Different);
+    }
+
     let scratch = tempfile::tempdir().map_err(|error| CliError::failed(format!("temporary folder: {error}")))?;
     let curve = execution.result.equity_curve(&execution.market);
     let prices = prices_of_trades(&execution.market, &traded_symbols(&execution.result));

@@ -1,9 +1,11 @@
 //! Corporate actions: reading them, and prices that are continuous over them.
 //!
-//! Back-adjustment as the Center for Research in Security Prices (CRSP) defines it: every price before the
-//! ex-date of a dividend D is multiplied by 1 - D / P, P being the last price before that date; every price
-//! before a split of one share into r is divided by r, and its volume multiplied. Factors multiply.
-//! Reference: CRSP, Data Descriptions Guide, "Cumulative factor to adjust prices".
+//! Adjusted prices grow as the total return does: over an ex-date the return is (P + D) / P_before - 1, P being the
+//! close of the ex-date (Center for Research in Security Prices, Data Descriptions Guide, "Total return"). So every
+//! price before the ex-date of a dividend D is multiplied by P / (P + D); every price before a split of one share
+//! into r is divided by r, and its volume multiplied. Factors multiply. Tiingo and Quandl adjust the same way; Yahoo
+//! and Lean use 1 - D / P_before, which differs by less than the square of the dividend yield. A Lean factor file is
+//! taken as it is.
 
 use super::DataError;
 use super::chunk::Blob;
@@ -129,17 +131,12 @@ fn steps(actions: &[Action], bars: &Bars) -> Vec<Step> {
                 total /= ratio;
             }
             ActionKind::Dividend { amount } => {
+                // The first day with bars from the ex-date on, and its last price.
                 let first = bars.start.partition_point(|&t| new_york_date(t) < action.date);
-                // A dividend is per share of its day, the price before it per share of the day before.
-                let same_day = |a: &&Action| a.date == action.date;
-                let ratio = actions.iter().filter(same_day).fold(1.0, |product, a| match a.kind {
-                    ActionKind::Split { ratio } => product * ratio,
-                    ActionKind::Dividend { .. } => product,
-                });
-                // Without a price before it there is nothing to adjust either.
-                if first > 0 && amount * ratio < bars.close[first - 1] {
-                    total *= 1.0 - amount * ratio / bars.close[first - 1];
-                }
+                let day = new_york_date(bars.start[first]);
+                let end = first + bars.start[first..].partition_point(|&t| new_york_date(t) <= day);
+                let close = bars.close[end - 1];
+                total *= close / (close + amount);
             }
         }
         match out.last_mut() {

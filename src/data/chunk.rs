@@ -195,7 +195,10 @@ fn join_one(symbol: &str, mut chunks: Vec<Chunk>) -> Result<RawSeries, DataError
     if let Some(other) = chunks.iter().find(|c| c.clock != clock) {
         return Err(DataError::file(
             &*other.file,
-            format!("the times of {symbol} are of another kind than in {} (with and without offset)", chunks[0].file),
+            format!(
+                "the times of {symbol} are of another kind than in {}: dates, times with and times without an offset do not mix",
+                chunks[0].file
+            ),
         ));
     }
     let mut first_time: BTreeMap<Arc<str>, Nanos> = BTreeMap::new();

@@ -106,6 +106,12 @@ pub(super) fn date_of(midnight: Nanos) -> NaiveDate {
     chrono::DateTime::from_timestamp_nanos(midnight).date_naive()
 }
 
+/// A time as messages and files show it: RFC 3339, with a fraction only where there is one.
+pub(super) fn show(t: Nanos) -> String {
+    let form = if t % SECOND == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.fZ" };
+    chrono::DateTime::from_timestamp_nanos(t).format(form).to_string()
+}
+
 fn two_digits(text: &[u8]) -> Option<i64> {
     match text {
         [a, b] if a.is_ascii_digit() && b.is_ascii_digit() => Some(i64::from(a - b'0') * 10 + i64::from(b - b'0')),

@@ -113,7 +113,7 @@ impl Builder {
             self.clock = clock;
         } else if clock != self.clock {
             return Err(format!(
-                "'{}' is another kind of time than in the rows before (with and without offset)",
+                "'{}' is another kind of time than in the rows before: dates, times with and times without an offset do not mix",
                 show(text)
             ));
         }

@@ -5,7 +5,8 @@ use super::chunk::{Blob, Chunk, Found, Wanted, join, source_name};
 use super::context::{Symbols, read_fundamentals, read_inverse, read_options, read_vix};
 use super::options::LoadOptions;
 use super::parquet_file::{Group, ParquetFile};
-use super::series::{Prepared, join_quotes, prepare, prepare_quotes};
+use super::quotes::{join_quotes, prepare_quotes};
+use super::series::{Prepared, prepare};
 use super::source::Inputs;
 use super::{DataError, csv_file, error, hash};
 use crate::market::{CorporateAction, DAY, Market, MarketParts, SymbolId, format_date, new_york_date};
@@ -121,24 +122,32 @@ fn check_selection<'a>(
     let Some(wanted) = &options.symbols else { return Ok(()) };
     let Some(absent) = wanted.iter().find(|s| !present.contains(&s.as_str())) else { return Ok(()) };
     let known = present.iter().copied().chain(passed_over.iter().map(String::as_str));
+    let dates = selected_dates(options);
     let hint = match error::nearest(absent, known) {
-        Some(name) if name == absent => ": no bar of it in the selected dates".to_string(),
-        Some(name) => format!("; did you mean {name}?"),
-        None => String::new(),
+        // Bars outside the dates may not even have been read: the name itself can be right.
+        _ if !dates.is_empty() => "; give other dates or another symbol (tbot data check shows both)".to_string(),
+        Some(name) if name != absent => format!("; did you mean {name}?"),
+        _ => String::new(),
     };
-    Err(DataError::Selection(format!("{} holds no bars of symbol {absent}{hint}", source_name(&options.source))))
+    let source = source_name(&options.source);
+    Err(DataError::Selection(format!("{source} holds no bars of symbol {absent}{dates}{hint}")))
 }
 
-/// Says why no bar is left.
-fn nothing_left(options: &LoadOptions, prepared: &Prepared) -> DataError {
-    let source = source_name(&options.source);
-    let dates = match (options.from, options.to) {
+/// The selected dates as words after a noun; empty when all are selected.
+fn selected_dates(options: &LoadOptions) -> String {
+    match (options.from, options.to) {
         (None, None) => String::new(),
         (from, to) => {
             let text = |date: Option<NaiveDate>, open: &str| date.map_or(open.to_string(), format_date);
             format!(" from {} to {}", text(from, "its start"), text(to, "its end"))
         }
-    };
+    }
+}
+
+/// Says why no bar is left.
+fn nothing_left(options: &LoadOptions, prepared: &Prepared) -> DataError {
+    let source = source_name(&options.source);
+    let dates = selected_dates(options);
     let outside = prepared.quality.outside_session;
     DataError::Selection(if outside > 0 && !options.extended_hours {
         format!("{source}: all {outside} bars{dates} lie outside the regular session; --extended-hours keeps them")
@@ -173,7 +182,7 @@ fn assemble(
         let happens = left.into_iter().filter(|a| a.date > first && a.date <= last);
         actions.extend(happens.map(|a| CorporateAction { date: a.date, symbol, kind: a.kind }));
     }
-    actions.sort_by(|a, b| (a.date, a.symbol).cmp(&(b.date, b.symbol)));
+    actions.sort_by_key(|a| (a.date, a.symbol));
     let vix = inputs.vix.as_ref().map(|blob| read_vix(blob, options.tz)).transpose()?;
     let fundamentals = inputs.fundamentals.as_ref().map(|blob| read_fundamentals(blob, &symbols)).transpose()?;
     let mut inverse = None;

@@ -28,9 +28,13 @@ mod lean;
 mod load;
 mod options;
 mod parquet_file;
+mod pick;
+mod quotes;
 mod series;
 mod source;
 mod table;
+mod time_base;
+mod values;
 pub mod write;
 
 pub use embedded::{NAMED_SETS, NamedSet, named};

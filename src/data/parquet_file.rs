@@ -11,6 +11,7 @@ use super::clock::{Clock, epoch_unit, parse_stamp};
 use super::csv_file::bad_time;
 use super::error::{Place, RowUnit};
 use super::layout::{Layout, QUOTE_NAMES, TRADE_NAMES};
+use super::pick::Pick;
 use crate::market::{DAY, Nanos};
 use polars::prelude::{
     ArrowSchema, DataType, Field, FileMetadata, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader, Series,
@@ -18,7 +19,6 @@ use polars::prelude::{
 };
 use std::collections::HashMap;
 use std::io::Cursor;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A file whose footer has been read.
@@ -224,9 +224,6 @@ impl Group {
             return Ok(found);
         }
         let (times, clock) = self.times(&self.decode(layout.time)?)?;
-        let values = |index: usize, name: &str, null_is_nan: bool| -> Result<Vec<f64>, DataError> {
-            self.numbers(self.decode(index)?, name, null_is_nan)
-        };
         // The usual case: all rows of one symbol become its columns without a further copy.
         if let [(symbol, Pick::Range(range))] = by_symbol.as_slice()
             && range.len() == self.rows
@@ -243,7 +240,7 @@ impl Group {
             if let Some(indices) = layout.trade {
                 let mut out: [Vec<f64>; 5] = Default::default();
                 for k in 0..5 {
-                    out[k] = cut(values(indices[k], TRADE_NAMES[k], false)?);
+                    out[k] = cut(self.numbers(indices[k], TRADE_NAMES[k], false)?);
                 }
                 trade = Some(out);
             }
@@ -252,7 +249,7 @@ impl Group {
                 let mut out: [Vec<f64>; 8] = Default::default();
                 for k in 0..8 {
                     if let Some(index) = indices[k] {
-                        out[k] = cut(values(index, QUOTE_NAMES[k], true)?);
+                        out[k] = cut(self.numbers(index, QUOTE_NAMES[k], true)?);
                     }
                 }
                 quotes = Some(out);
@@ -271,7 +268,7 @@ impl Group {
             });
             return Ok(found);
         }
-        self.chunks(wanted, by_symbol, &times, clock, &values, &mut found)?;
+        self.chunks(wanted, by_symbol, &times, clock, &mut found)?;
         Ok(found)
     }
 
@@ -282,7 +279,6 @@ impl Group {
         by_symbol: Vec<(Arc<str>, Pick)>,
         times: &[Nanos],
         clock: Clock,
-        values: &dyn Fn(usize, &str, bool) -> Result<Vec<f64>, DataError>,
         found: &mut Found,
     ) -> Result<(), DataError> {
         let layout = &self.file.layout;
@@ -310,7 +306,7 @@ impl Group {
         }
         if let Some(indices) = layout.trade {
             for k in 0..5 {
-                let whole = values(indices[k], TRADE_NAMES[k], false)?;
+                let whole = self.numbers(indices[k], TRADE_NAMES[k], false)?;
                 for (chunk, pick) in found.chunks[first..].iter_mut().zip(&picks) {
                     if let Some(trade) = &mut chunk.trade {
                         trade[k] = pick.take(&whole);
@@ -321,7 +317,7 @@ impl Group {
         if let Some(indices) = layout.quotes {
             for k in 0..8 {
                 let Some(index) = indices[k] else { continue };
-                let whole = values(index, QUOTE_NAMES[k], true)?;
+                let whole = self.numbers(index, QUOTE_NAMES[k], true)?;
                 for (chunk, pick) in found.chunks[first..].iter_mut().zip(&picks) {
                     if let Some(quotes) = &mut chunk.quotes {
                         quotes[k] = pick.take(&whole);
@@ -416,7 +412,10 @@ impl Group {
                         return Err(DataError::row(self.place(row), bad_time(value)));
                     };
                     if *clock.get_or_insert(kind) != kind {
-                        return Err(DataError::row(self.place(row), "another kind of time than in the rows before"));
+                        return Err(DataError::row(
+                            self.place(row),
+                            "another kind of time than in the rows before: dates, times with and times without an offset do not mix",
+                        ));
                     }
                     out.push(time);
                 }
@@ -440,8 +439,9 @@ impl Group {
         }
     }
 
-    /// A numeric column as f64.
-    fn numbers(&self, series: Series, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
+    /// Decodes a numeric column as f64.
+    fn numbers(&self, column: usize, name: &str, null_is_nan: bool) -> Result<Vec<f64>, DataError> {
+        let series = self.decode(column)?;
         let fail = |e: polars::error::PolarsError| DataError::file(&*self.file.name, e.to_string());
         if series.null_count() > 0 {
             if null_is_nan {
@@ -477,61 +477,6 @@ impl Group {
         }
         out.shrink_to_fit();
         Ok(out)
-    }
-}
-
-/// Rows of a group that belong together.
-#[derive(Debug, Clone)]
-enum Pick {
-    Range(Range<usize>),
-    List(Vec<u32>),
-}
-
-impl Pick {
-    fn len(&self) -> usize {
-        match self {
-            Pick::Range(range) => range.len(),
-            Pick::List(rows) => rows.len(),
-        }
-    }
-
-    /// Adds the rows of a later range.
-    fn extend(&mut self, more: Range<usize>) {
-        match self {
-            Pick::Range(range) if range.start >= range.end => *range = more,
-            Pick::Range(range) if range.end == more.start => range.end = more.end,
-            Pick::Range(range) => {
-                let mut rows: Vec<u32> = range.clone().map(|r| r as u32).collect();
-                rows.extend(more.map(|r| r as u32));
-                *self = Pick::List(rows);
-            }
-            Pick::List(rows) => rows.extend(more.map(|r| r as u32)),
-        }
-    }
-
-    fn part(self, part: Range<usize>) -> Pick {
-        match self {
-            Pick::Range(range) => Pick::Range(range.start + part.start..range.start + part.end),
-            Pick::List(rows) if part.len() == rows.len() => Pick::List(rows),
-            Pick::List(rows) => Pick::List(rows[part].to_vec()),
-        }
-    }
-
-    fn take<T: Copy>(&self, values: &[T]) -> Vec<T> {
-        match self {
-            Pick::Range(range) => values[range.clone()].to_vec(),
-            Pick::List(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
-        }
-    }
-
-    /// Numbers in the file, from 1.
-    fn numbers(&self, first_row: usize) -> RowNumbers {
-        match self {
-            Pick::Range(range) => RowNumbers::From((first_row + range.start) as u64 + 1),
-            Pick::List(rows) => {
-                RowNumbers::List(rows.iter().map(|&r| (first_row as u32).saturating_add(r + 1)).collect())
-            }
-        }
     }
 }
 

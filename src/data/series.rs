@@ -1,11 +1,13 @@
 //! From rows to checked bar series: clocks, bar length, labels, sessions, faults and counts.
 
 use super::DataError;
-use super::chunk::{Provenance, RawSeries};
-use super::clock::{Clock, Localiser, date_of, is_midnight, midnight_of};
+use super::chunk::RawSeries;
+use super::clock::{date_of, is_midnight, midnight_of, show};
 use super::options::{Label, LoadOptions, format_bar_length};
+use super::time_base::{repair_clock, resolve_clocks};
+use super::values::{check_quotes, check_values};
 use crate::market::{
-    Bars, Calendar, DAY, DataQuality, MINUTE, Nanos, Quotes, SECOND, Session, format_date, format_time, new_york_date,
+    Bars, Calendar, DAY, DataQuality, MINUTE, Nanos, Quotes, SECOND, Session, format_date, new_york_date,
     new_york_offset,
 };
 use chrono::NaiveDate;
@@ -34,7 +36,14 @@ pub(super) fn prepare(mut raw: Vec<RawSeries>, options: &LoadOptions) -> Result<
     resolve_clocks(&mut raw, options)?;
     let mut notes = Vec::new();
     raw.par_iter().try_for_each(check_order)?;
-    let bar_length = bar_length(&raw, options)?;
+    let bar_length = match bar_length(&raw, options) {
+        Ok(length) => length,
+        Err(error) => {
+            // A faulty row is the better thing to hear of.
+            raw.iter().try_for_each(|series| check_values(series, 0..series.time.len()))?;
+            return Err(error);
+        }
+    };
     let sessions = sessions_of(&raw)?;
     if bar_length < DAILY {
         notes.extend(repair_clock(&mut raw, options, &sessions)?);
@@ -72,48 +81,8 @@ pub(super) fn add(sum: &mut DataQuality, part: &DataQuality) {
     sum.not_selected += part.not_selected;
 }
 
-/// Wall clocks become instants; wall clocks that only show midnights are dates.
-fn resolve_clocks(raw: &mut [RawSeries], options: &LoadOptions) -> Result<(), DataError> {
-    let all_midnight = raw.par_iter().all(|s| s.time.iter().all(|&t| is_midnight(t)));
-    raw.par_iter_mut().try_for_each(|series| {
-        if series.clock != Clock::Wall {
-            return Ok(());
-        }
-        if all_midnight {
-            series.clock = Clock::Date;
-            return Ok(());
-        }
-        let Some(zone) = options.tz else {
-            return Err(DataError::file(
-                series.provenance.file(0),
-                format!(
-                    "the times of {} have no offset: --tz says whose clock they are (for example --tz America/New_York, or --tz UTC)",
-                    series.symbol
-                ),
-            ));
-        };
-        localise(series, zone)
-    })
-}
-
-/// Reads the times of a series as the wall clock of `zone`.
-fn localise(series: &mut RawSeries, zone: chrono_tz::Tz) -> Result<(), DataError> {
-    let mut localiser = Localiser::new(zone);
-    for (i, t) in series.time.iter_mut().enumerate() {
-        let Some(instant) = localiser.instant(*t) else {
-            let wall = format_time(*t);
-            return Err(DataError::row(
-                series.provenance.place(i),
-                format!("{} does not exist in {zone}: the clocks go forward over it", &wall[..19]),
-            ));
-        };
-        *t = instant;
-    }
-    series.clock = Clock::Utc;
-    Ok(())
-}
-
-fn check_order(series: &RawSeries) -> Result<(), DataError> {
+/// Refuses the first row that does not come after the row before it.
+pub(super) fn check_order(series: &RawSeries) -> Result<(), DataError> {
     let Some(i) = (1..series.time.len()).find(|&i| series.time[i] <= series.time[i - 1]) else { return Ok(()) };
     let (time, before) = (series.time[i], series.time[i - 1]);
     let other = series.provenance.place(i - 1);
@@ -121,17 +90,17 @@ fn check_order(series: &RawSeries) -> Result<(), DataError> {
     let reason = if other.file != series.provenance.file(i) {
         format!(
             "{symbol} {} overlaps {}, which reaches to {}: the files of one symbol must follow each other",
-            format_time(time),
+            show(time),
             other.file,
-            format_time(before)
+            show(before)
         )
     } else if time == before {
-        format!("{symbol} {} repeats the time of {} {}", format_time(time), other.unit, other.number)
+        format!("{symbol} {} repeats the time of {} {}", show(time), other.unit, other.number)
     } else {
         format!(
             "{symbol} {} comes after the later {} of {} {}: rows of a symbol must ascend in time",
-            format_time(time),
-            format_time(before),
+            show(time),
+            show(before),
             other.unit,
             other.number
         )
@@ -198,94 +167,6 @@ fn sessions_of(raw: &[RawSeries]) -> Result<Vec<Session>, DataError> {
     let from = from.checked_sub_days(margin).unwrap_or(from);
     let to = to.checked_add_days(margin).unwrap_or(to);
     Ok(Calendar.sessions(from, to))
-}
-
-/// Finds times that are off by the whole New York offset: wall times labelled UTC, or times converted twice.
-///
-/// With a time zone given, wall times labelled UTC are read in it; else they are refused with the hint.
-fn repair_clock(
-    raw: &mut [RawSeries],
-    options: &LoadOptions,
-    sessions: &[Session],
-) -> Result<Option<String>, DataError> {
-    let mut as_is = Share::default();
-    let mut wall = Share::default();
-    let mut twice = Share::default();
-    for series in raw.iter() {
-        // Two hundred bars a symbol, spread over its span, show where the clock is.
-        let step = (series.time.len() / 200).max(1);
-        for &t in series.time.iter().step_by(step) {
-            let offset = new_york_offset(t);
-            as_is.count(t, sessions);
-            wall.count(t - offset, sessions);
-            twice.count(t + offset, sessions);
-        }
-    }
-    let Some(series) = raw.iter().find(|s| !s.time.is_empty()) else { return Ok(None) };
-    if !as_is.is_doubtful() {
-        return Ok(None);
-    }
-    if wall.explains(&as_is, options) {
-        let Some(zone) = options.tz else {
-            return Err(DataError::row(
-                series.provenance.place(0),
-                format!(
-                    "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look like New York wall time labelled UTC; read them with --tz America/New_York",
-                    format_time(series.time[0])
-                ),
-            ));
-        };
-        raw.par_iter_mut().try_for_each(|series| localise(series, zone))?;
-        raw.par_iter().try_for_each(check_order)?;
-        return Ok(Some(format!("times labelled UTC are read as wall time of {zone}")));
-    }
-    if twice.explains(&as_is, options) {
-        return Err(DataError::row(
-            series.provenance.place(0),
-            format!(
-                "the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as {} look as if converted from New York time to UTC twice; if the file holds New York wall time, read that with --tz America/New_York",
-                format_time(series.time[0])
-            ),
-        ));
-    }
-    Ok(None)
-}
-
-/// How many of some bars lie in regular sessions and in the hours that have any trading.
-#[derive(Debug, Default)]
-struct Share {
-    bars: u64,
-    regular: u64,
-    /// 4:00 to 20:00 New York on session days.
-    extended: u64,
-}
-
-impl Share {
-    fn count(&mut self, t: Nanos, sessions: &[Session]) {
-        self.bars += 1;
-        let next = sessions.partition_point(|s| s.open <= t);
-        if next > 0 && t < sessions[next - 1].close {
-            self.regular += 1;
-        }
-        // Sessions open 5.5 hours after the first and 10.5 hours before the last trade of their day.
-        let near = |s: &Session| t >= s.open - 330 * MINUTE && t < s.open + 630 * MINUTE;
-        if sessions.get(next).is_some_and(near) || (next > 0 && near(&sessions[next - 1])) {
-            self.extended += 1;
-        }
-    }
-
-    /// Bars at hours without trading, or most bars outside the sessions.
-    fn is_doubtful(&self) -> bool {
-        self.extended * 100 < self.bars * 98 || self.regular * 2 < self.bars
-    }
-
-    /// Whether this reading of the times puts (nearly) all bars where trading is and more of them into sessions.
-    fn explains(&self, as_is: &Share, options: &LoadOptions) -> bool {
-        let fits = self.extended * 1000 >= self.bars * 995 && self.regular > as_is.regular;
-        // Who asks for extended hours may well have a file of nothing but those.
-        let regular = !options.extended_hours && self.regular * 100 >= self.bars * 95;
-        fits && (as_is.extended * 100 < as_is.bars * 98 || regular)
-    }
 }
 
 /// Bars labelled by their end become bars labelled by their start. The last bar of a session may be shorter
@@ -505,7 +386,7 @@ impl Context<'_> {
                 format!(
                     "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
                     series.symbol,
-                    format_time(series.time[i]),
+                    show(series.time[i]),
                     format_bar_length(step),
                     format_bar_length(self.bar_length)
                 ),
@@ -543,128 +424,4 @@ fn compact<T: Copy>(column: &mut Vec<T>, ranges: &[Range<usize>]) {
     }
     column.truncate(to);
     column.shrink_to_fit();
-}
-
-/// One bar's fault, if any. The first comparison covers them all: with 0 < low <= open, close <= high < inf
-/// nothing is NaN, infinite or without order.
-#[inline]
-fn is_sound(open: f64, high: f64, low: f64, close: f64, volume: f64) -> bool {
-    // No short circuit, so that the compiler can take several bars at a time.
-    (low > 0.0)
-        & (low <= open)
-        & (low <= close)
-        & (high >= open)
-        & (high >= close)
-        & (high < f64::INFINITY)
-        & (volume >= 0.0)
-        & (volume < f64::INFINITY)
-}
-
-fn check_values(series: &RawSeries, rows: Range<usize>) -> Result<(), DataError> {
-    let [open, high, low, close, volume] = series.trade.each_ref().map(|c| &c[rows.clone()]);
-    const BLOCK: usize = 1024;
-    let blocks = open.chunks(BLOCK).zip(high.chunks(BLOCK)).zip(low.chunks(BLOCK)).zip(close.chunks(BLOCK));
-    for (k, ((((o, h), l), c), v)) in blocks.zip(volume.chunks(BLOCK)).enumerate() {
-        let mut sound = true;
-        for i in 0..o.len() {
-            sound &= is_sound(o[i], h[i], l[i], c[i], v[i]);
-        }
-        if sound {
-            continue;
-        }
-        for i in 0..o.len() {
-            if let Some(reason) = fault(o[i], h[i], l[i], c[i], v[i]) {
-                let row = rows.start + k * BLOCK + i;
-                return Err(DataError::row(
-                    series.provenance.place(row),
-                    format!("{} {}: {reason}", series.symbol, format_time(series.time[row])),
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What is wrong with a bar.
-fn fault(open: f64, high: f64, low: f64, close: f64, volume: f64) -> Option<String> {
-    for (name, price) in [("open", open), ("high", high), ("low", low), ("close", close)] {
-        if !price.is_finite() {
-            return Some(format!("{name} is {price}; expected a finite price"));
-        }
-        if price <= 0.0 {
-            return Some(format!("{name} is {price}; prices must be positive"));
-        }
-    }
-    if high < low {
-        return Some(format!("high {high} is below low {low}"));
-    }
-    for (name, price) in [("open", open), ("close", close)] {
-        if price > high || price < low {
-            return Some(format!("{name} {price} is outside low {low} to high {high}"));
-        }
-    }
-    if !volume.is_finite() || volume < 0.0 {
-        return Some(format!("volume is {volume}; expected a number not below 0"));
-    }
-    None
-}
-
-/// Quotes may lack a side (NaN), but what is there must be a price. Crossed quotes occur in real markets.
-fn check_quotes(
-    symbol: &str,
-    provenance: &Provenance,
-    quotes: &mut [Vec<f64>; 8],
-    rows: Range<usize>,
-) -> Result<(), DataError> {
-    for (k, column) in quotes.iter_mut().enumerate() {
-        for (i, value) in column.iter_mut().enumerate() {
-            if value.is_nan() {
-                // One bit pattern, so that equal data hash equally.
-                *value = f64::NAN;
-            } else if rows.contains(&i) && !(*value > 0.0 && *value < f64::INFINITY) {
-                let name = super::layout::QUOTE_NAMES[k];
-                return Err(DataError::row(
-                    provenance.place(i),
-                    format!("{symbol}: {name} is {value}; expected a positive price or an empty field"),
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Quote bars by symbol, joined to trade bars of the same start.
-pub(super) fn join_quotes(raw: &mut [RawSeries], mut quotes: Vec<RawSeries>) -> Option<String> {
-    let mut unmatched = 0u64;
-    for series in raw.iter_mut() {
-        let Some(at) = quotes.iter().position(|q| q.symbol == series.symbol) else { continue };
-        let source = quotes.swap_remove(at);
-        let Some(columns) = source.quotes else { continue };
-        let mut rows: Vec<Option<usize>> = Vec::with_capacity(series.time.len());
-        let mut next = 0;
-        for &t in &series.time {
-            while next < source.time.len() && source.time[next] < t {
-                next += 1;
-                unmatched += 1;
-            }
-            let hit = next < source.time.len() && source.time[next] == t;
-            rows.push(hit.then_some(next));
-            next += usize::from(hit);
-        }
-        unmatched += (source.time.len() - next) as u64;
-        series.quotes = Some(columns.map(|column| {
-            if column.is_empty() {
-                return column;
-            }
-            rows.iter().map(|row| row.map_or(f64::NAN, |i| column[i])).collect()
-        }));
-    }
-    (unmatched > 0).then(|| format!("{unmatched} quote bars have no trade bar and are not used"))
-}
-
-/// Quote series checked for order, on their own clock.
-pub(super) fn prepare_quotes(mut quotes: Vec<RawSeries>, options: &LoadOptions) -> Result<Vec<RawSeries>, DataError> {
-    resolve_clocks(&mut quotes, options)?;
-    quotes.par_iter().try_for_each(check_order)?;
-    Ok(quotes)
 }

@@ -6,7 +6,7 @@
 
 use super::DataError;
 use crate::market::{ActionKind, Bars, MILLI, MINUTE, Market, Nanos, format_date, new_york_date};
-use chrono::{DateTime, Datelike};
+use chrono::Datelike;
 use polars::prelude::{
     Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetCompression, ParquetWriter, Series, StatisticsOptions,
     TimeUnit, TimeZone,
@@ -146,9 +146,7 @@ fn time_text(t: Nanos, daily: bool) -> String {
     if daily {
         return format_date(new_york_date(t));
     }
-    let time = DateTime::from_timestamp_nanos(t);
-    let form = if t % 1_000_000_000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.fZ" };
-    time.format(form).to_string()
+    super::clock::show(t)
 }
 
 /// Bars of several symbols as CSV, symbol by symbol.

@@ -38,6 +38,8 @@ pub struct Core<'m> {
     new_puts: Vec<PutContract>,
     warnings: Vec<String>,
     session_start_equity: f64,
+    /// Orders of the last liquidation.
+    liquidations: Vec<OrderId>,
 }
 
 const NOT_TODAY: usize = usize::MAX;
@@ -72,6 +74,7 @@ impl<'m> Core<'m> {
             new_puts: Vec::new(),
             warnings: Vec::new(),
             session_start_equity: cash,
+            liquidations: Vec::new(),
         }
     }
 
@@ -227,9 +230,15 @@ impl<'m> Core<'m> {
         own.then_some(record.order.request.symbol)
     }
 
+    /// Whether an order of [`Core::liquidate`] is still open.
+    pub fn is_liquidating(&self) -> bool {
+        self.liquidations.iter().any(|id| !self.portfolio.order(*id).state.is_final())
+    }
+
     /// Cancels everything and closes every position at the market.
     pub fn liquidate(&mut self, step: usize, reason: &'static str, venue: &mut impl Venue) {
         let now = self.market.steps[step];
+        self.liquidations.clear();
         for i in 0..self.portfolio.orders.len() {
             let record = &self.portfolio.orders[i];
             if !record.state.is_final() {
@@ -245,9 +254,11 @@ impl<'m> Core<'m> {
                 let side = if qty > 0.0 { Side::Sell } else { Side::Buy };
                 let request = OrderRequest::market(symbol, side, qty.abs(), reason);
                 let request = OrderRequest { tif: TimeInForce::Day, ..request };
-                let order = self.portfolio.enter(strategy, request, now, self.instruments.driver(symbol));
+                let driver = self.instruments.driver(symbol);
+                let order = Order { liquidates: true, ..self.portfolio.enter(strategy, request, now, driver) };
                 match self.desk.approve_liquidation(order) {
                     Some(approved) => {
+                        self.liquidations.push(order.id);
                         self.portfolio.change_state(order.id, now, OrderState::Submitting, reason);
                         venue.submit(approved);
                     }

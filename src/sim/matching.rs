@@ -381,7 +381,7 @@ impl Lane {
         if complete {
             o.stage = Stage::Done;
         }
-        let (id, group) = (o.id, o.oco);
+        let (id, group, strategy, side) = (o.id, o.oco, o.strategy, o.side);
         self.emit(i, time, Happening::Fill { qty, raw, price, commission, complete });
         for child in self.orders.iter_mut().filter(|c| c.parent == id.0 && c.stage != Stage::Done) {
             child.waking = child.remaining() <= QTY_EPSILON;
@@ -389,6 +389,12 @@ impl Lane {
         }
         if complete {
             parent_ended(&mut self.orders, i, time, &mut self.out);
+        }
+        for k in 0..self.orders.len() {
+            let o = &self.orders[k];
+            if k != i && o.liquidates && o.strategy == strategy && o.side == side && o.stage != Stage::Done {
+                reduce(&mut self.orders, k, qty, time, &mut self.out);
+            }
         }
         let fill = GroupFill { group, qty, time };
         if group != NO_ORDER {

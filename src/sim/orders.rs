@@ -49,6 +49,9 @@ pub(super) struct LiveOrder {
     pub active: f64,
     pub filled: f64,
     pub oco: u32,
+    pub strategy: u16,
+    /// See [`crate::trading::Order::liquidates`].
+    pub liquidates: bool,
     /// Its group took some of it.
     pub reduced: bool,
     pub parent: u32,

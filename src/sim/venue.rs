@@ -526,6 +526,8 @@ impl Venue for SimVenue<'_> {
             active: parent_filled.map_or(request.qty, |filled| filled.min(request.qty)),
             filled: 0.0,
             oco: request.oco.or(request.parent.map(|p| PARENT_GROUP | p.0)).unwrap_or(NO_ORDER),
+            strategy: order.strategy,
+            liquidates: order.liquidates,
             reduced: false,
             parent: request.parent.map_or(NO_ORDER, |p| p.0),
             waking: false,

@@ -118,7 +118,9 @@ impl Params {
                     found: text.clone(),
                     expected: match spec.kind {
                         ParamKind::Setting(key) => key.spec().kind.expected(),
-                        _ => format!("{} {}", spec.kind.name(), spec.kind.range()),
+                        ParamKind::Int { .. } => format!("a whole number from {}", spec.kind.range()),
+                        ParamKind::Float { .. } => format!("a number from {}", spec.kind.range()),
+                        ParamKind::Choice(_) => format!("one of {}", spec.kind.range()),
                     },
                 });
             }

@@ -268,6 +268,9 @@ pub struct Order {
     pub decided: Nanos,
     /// Number of this order among the orders of its symbol, from 0: the key of its random draws.
     pub symbol_number: u32,
+    /// It closes what its strategy holds because a limit was reached: whatever another order of the strategy
+    /// closes before it is taken from it, so that it never turns the position.
+    pub liquidates: bool,
 }
 
 /// New values for a working order; `None` leaves a value as it is.

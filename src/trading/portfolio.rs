@@ -123,7 +123,7 @@ impl Portfolio {
     pub fn enter(&mut self, strategy: u16, request: OrderRequest, decided: Nanos, driver: SymbolId) -> Order {
         let number = &mut self.symbol_orders[driver.index()];
         let id = OrderId(self.orders.len() as u32);
-        let order = Order { id, strategy, request, decided, symbol_number: *number };
+        let order = Order { id, strategy, request, decided, symbol_number: *number, liquidates: false };
         *number += 1;
         self.orders.push(OrderRecord { order, state: OrderState::Created, filled: 0.0, ambiguous: false });
         if order.request.parent.is_none() {

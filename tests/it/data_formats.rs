@@ -170,7 +170,8 @@ fn the_order_of_symbols_rows_and_files_does_not_matter() {
 fn a_selection_reads_what_is_asked_for_and_counts_the_rest() {
     let dir = tempfile::tempdir().expect("a folder");
     let n = 40;
-    let day = |k: i64| (1_711_459_800 + 86_400 * k) * 1_000;
+    // From Monday, 2024-03-18T13:30:00Z.
+    let day = |k: i64| (1_710_768_600 + 86_400 * k) * 1_000;
     let mut time = Vec::new();
     let mut symbol = Vec::new();
     for name in ["AAA", "BBB", "CCC"] {
@@ -201,12 +202,12 @@ fn a_selection_reads_what_is_asked_for_and_counts_the_rest() {
         assert_eq!((all.bar_count(), all.quality.not_selected), (120, 0));
         let mut some = options(&path);
         some.symbols = Some(vec!["CCC".into(), "AAA".into()]);
-        some.from = parse_date("2024-03-27").ok();
-        some.to = parse_date("2024-03-28").ok();
+        some.from = parse_date("2024-03-19").ok();
+        some.to = parse_date("2024-03-20").ok();
         let some = load(&some).expect("loads");
         assert_eq!(some.symbols, ["AAA", "CCC"]);
         assert_eq!((some.bar_count(), some.quality.not_selected), (40, 80), "{rows} rows a group");
-        assert_eq!(some.days.iter().map(|d| d.date.to_string()).collect::<Vec<_>>(), ["2024-03-27", "2024-03-28"]);
+        assert_eq!(some.days.iter().map(|d| d.date.to_string()).collect::<Vec<_>>(), ["2024-03-19", "2024-03-20"]);
         let mut first = options(&path);
         first.bars = Some(15);
         let first = load(&first).expect("loads");

@@ -19,9 +19,9 @@ fn refusal(text: &str, change: impl Fn(&mut LoadOptions)) -> String {
 
 /// The refusal of good rows with `bad` as the third.
 fn with_row(bad: &str) -> String {
-    let text = format!(
-        "{HEADER}2024-03-26T13:30:00Z,X,10,11,9,10,5\n2024-03-26T13:31:00Z,X,10,11,9,10,5\n{bad}\n2024-03-26T13:33:00Z,X,10,11,9,10,5\n"
-    );
+    let good = |minute: i64| format!("2024-03-26T13:{minute}:00Z,X,10,11,9,10,5\n");
+    let rest: String = (33..40).map(good).collect();
+    let text = format!("{HEADER}{}{}{bad}\n{rest}", good(30), good(31));
     refusal(&text, |_| {})
 }
 
@@ -49,7 +49,27 @@ fn faulty_rows_are_refused_with_line_and_reason() {
         "2024-03-26T13:32:00Z,X,10,11,9,10",
     ];
     let refusals: Vec<String> = rows.iter().map(|row| with_row(row)).collect();
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r"
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: open is NaN; expected a finite price
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: high is inf; expected a finite price
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: low is 0; prices must be positive
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: low is -1; prices must be positive
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: high 8 is below low 9
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: open 12 is outside low 9 to high 11
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: close 8.5 is outside low 9 to high 11
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: volume is -5; expected a number not below 0
+    bars.csv, line 4: X 2024-03-26T13:32:00Z: volume is NaN; expected a number not below 0
+    bars.csv, line 4: close is empty
+    bars.csv, line 4: close 'ten' is not a number
+    bars.csv, line 4: symbol is empty
+    bars.csv, line 4: X 2024-03-26T13:31:00Z repeats the time of line 3
+    bars.csv, line 4: X 2024-03-26T13:29:00Z comes after the later 2024-03-26T13:31:00Z of line 3: rows of a symbol must ascend in time
+    bars.csv, line 4: mixed bar lengths: X 2024-03-26T13:31:30Z is 30s after the bar before it, where the bars are 1m long (--bar gives their length)
+    bars.csv, line 4: '2024-03-26 13:32:00' is another kind of time than in the rows before: dates, times with and times without an offset do not mix
+    bars.csv, line 4: '26.03.2024 13:32' is not a time; expected such as 2024-03-26T13:30:00Z, 2024-03-26 09:30:00-04:00, 2024-03-26 or an epoch number
+    bars.csv, line 4: the time is empty
+    bars.csv, line 4: 6 fields where the header has 7
+    ");
 }
 
 #[test]
@@ -88,7 +108,20 @@ fn faulty_files_are_refused_with_what_would_be_right() {
             |_| {},
         ),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"");
+    insta::assert_snapshot!(refusals.join("\n"), @r"
+    bars.csv: the file is empty; expected a header line
+    bars.csv holds no bars
+    bars.csv: unknown column layout: no time column (ts) among [a, b, c]; expected ts, symbol, open, high, low, close, volume
+    bars.csv: unknown column layout: no open, high, low, volume among [ts, symbol, close]; expected ts, symbol, open, high, low, close, volume
+    bars.csv, line 2: the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as 2024-03-26T09:30:00Z look like New York wall time labelled UTC; read them with --tz America/New_York
+    bars.csv, line 2: the bars lie outside the exchange's sessions by a constant 4 or 5 hours: times such as 2024-03-26T17:30:00Z look as if converted from New York time to UTC twice; if the file holds New York wall time, read that with --tz America/New_York
+    the bar length cannot be told from one bar a symbol: give it with --bar, such as --bar 1m
+    bars.csv, line 2: 1985-03-26 is outside the exchange calendar, which covers 1990-01-01 to 2040-12-31
+    bars.csv: all 2 bars lie outside the regular session; --extended-hours keeps them
+    bars.csv holds no bars of symbol Y; did you mean X?
+    bars.csv holds no bars from 2025-01-02 to its end
+    bars.csv, line 3: '2024-03-26T20:00:00Z' is another kind of time than in the rows before: dates, times with and times without an offset do not mix
+    ");
 }
 
 #[test]
@@ -105,7 +138,13 @@ fn a_folder_says_what_it_lacks_and_which_files_overlap() {
     std::fs::write(dir.path().join("bad.parquet"), b"PAR1 but not really").expect("a file");
     let parquet = load(&options(&dir.path().join("bad.parquet"))).map(|_| ()).map_err(clean);
     let all = [empty, overlap, unknown, absent, parquet].map(|r| r.expect_err("refused"));
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    DIR: the folder holds no bars: expected .parquet or .csv files, or a Lean tree (equity/usa/minute/..)
+    DIR/b.csv, line 2: X 2024-03-26T13:30:00Z overlaps DIR/a.csv, which reaches to 2024-03-26T13:31:00Z: the files of one symbol must follow each other
+    DIR/bars.txt: unknown kind of file; expected .parquet or .csv
+    cannot read /no/such/place: No such file or directory (os error 2)
+    DIR/bad.parquet: not a readable Parquet file: parquet: File out of specification: The file must end with PAR1
+    ");
 }
 
 #[test]
@@ -137,5 +176,16 @@ fn faulty_context_files_are_refused() {
         }),
         refuse(&|o| o.vix = Some(dir.path().join("gone.csv"))),
     ];
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    DIR/v1.csv, line 2: close is -1; expected above 0
+    DIR/v2.csv: no column 'ts' among [day, close]
+    DIR/v3.csv, line 3: a second row for 2024-03-25
+    DIR/f.csv, line 2: market_cap 'big' is not a finite number
+    DIR/i.csv, line 2: leverage must be a number other than 0, such as 1 or 2
+    DIR/a.csv, line 2: type 'merger' is neither split nor dividend
+    DIR/b.csv, line 2: value is 0; expected above 0
+    DIR/c.csv, line 2: rows must ascend by date
+    DIR/o.csv, line 2: bid 0.6 must lie between 0 and ask 0.5
+    cannot read DIR/gone.csv: No such file or directory (os error 2)
+    ");
 }

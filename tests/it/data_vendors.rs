@@ -79,7 +79,7 @@ fn lean_daily_and_hourly_bars_have_their_sessions() {
     assert_eq!((daily.days.len(), hourly.days.len()), (64, 64));
     // Seven hourly bars a session, the first from 9:30 to 10:00; two half days have four.
     assert_eq!((daily.bar_count(), hourly.bar_count()), (64, 62 * 7 + 2 * 4));
-    assert_eq!(close_on(&daily, "SPY", "2013-10-07"), 167.43);
+    assert_eq!(close_on(&daily, "SPY", "2013-10-07"), 167.42);
 }
 
 #[test]
@@ -190,16 +190,16 @@ fn adjusted_columns_of_a_vendor_follow_from_raw_prices_and_actions() {
 
 #[test]
 fn faulty_vendor_files_are_refused() {
-    let Some(path) = sample("dirty_samples/SPY_nolabel.parquet") else { return };
+    let Some(path) = sample("dirty_samples/ACGL_nolabel.parquet") else { return };
     let error = load(&options(&path)).expect_err("refused").to_string();
-    assert!(error.contains("SPY_nolabel.parquet, row 1: volume is null"), "{error}");
+    assert!(error.contains("ACGL_nolabel.parquet, row 1: volume is null"), "{error}");
     // With volumes in place its clock is refused: New York wall time that claims to be UTC.
     use polars::prelude::*;
     let mut frame = ParquetReader::new(std::fs::File::open(&path).expect("the file")).finish().expect("a frame");
     let volume = Column::new("volume".into(), vec![100i64; frame.height()]);
     frame.with_column(volume).expect("a column");
     let dir = tempfile::tempdir().expect("a folder");
-    let repaired = dir.path().join("SPY.parquet");
+    let repaired = dir.path().join("ACGL.parquet");
     ParquetWriter::new(std::fs::File::create(&repaired).expect("a file")).finish(&mut frame).expect("written");
     let error = load(&options(&repaired)).expect_err("refused").to_string();
     assert!(error.contains("--tz America/New_York"), "{error}");

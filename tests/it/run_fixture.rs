@@ -193,7 +193,7 @@ fn order(
     let id = OrderId(result.orders.len() as u32);
     let request = OrderRequest::market(SymbolId(symbol as u32), side, qty, reason);
     result.orders.push(OrderRecord {
-        order: Order { id, strategy: strategy as u16, request, decided: time, symbol_number: 0 },
+        order: Order { id, strategy: strategy as u16, request, decided: time, symbol_number: 0, liquidates: false },
         state: OrderState::Filled,
         filled: qty,
         ambiguous: false,

@@ -206,7 +206,8 @@ pub(super) fn fill_rows(result: &RunResult) -> impl Iterator<Item = Result<FillR
             qty: f.qty,
             price: f.price,
             commission: f.commission,
-            slippage: f.slippage,
+            // No slippage against a seller is -0: written as 0.
+            slippage: f.slippage + 0.0,
         })
     })
 }

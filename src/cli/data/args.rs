@@ -21,7 +21,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub to: Option<NaiveDate>,
     /// Only the first N bars of each symbol
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub bars: Option<u64>,
     /// Clock of times without an offset, such as America/New_York
     #[arg(long, value_name = "ZONE", value_parser = zone)]
