@@ -9,7 +9,7 @@
 //!    them along the path of each bar.
 //! 4. [`stats::performance`] judges the result; [`backtest::store`] writes it as a folder.
 //!
-//! `examples/own_strategy.rs` is all four in 50 lines. Times are UTC nanoseconds, prices dollars a share.
+//! `examples/own_strategy.rs` is all four in little more than 50 lines. Times are UTC nanoseconds, prices dollars a share.
 //!
 //! The library never prints, exits or reads the environment; only [`cli`] does. The same inputs give the same
 //! bits. Rooms, from the ground up (a room uses only rooms on lower floors):
