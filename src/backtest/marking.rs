@@ -9,8 +9,9 @@ use crate::trading::{Account, AccountKind, Instruments};
 /// the first step at which the day's loss limit or the maintenance margin is reached, if any: rows from there
 /// on are not final.
 ///
-/// The sum is cash, then position by position in order of instrument, as in [`Account::equity`]: the same
+/// `gross` is working memory. The sum is cash, then position by position in order of instrument, as in [`Account::equity`]: the same
 /// bits, whether the rows of a chunk are computed together or one by one.
+#[expect(clippy::too_many_arguments, reason = "the account, where it is in time, and where the rows go")]
 pub(super) fn mark_chunk(
     market: &Market,
     instruments: &Instruments<'_>,
@@ -19,6 +20,7 @@ pub(super) fn mark_chunk(
     day: usize,
     from: usize,
     equity: &mut [f64],
+    gross: &mut Vec<f64>,
 ) -> Option<usize> {
     equity.fill(account.cash);
     if account.open_positions().is_empty() {
@@ -27,7 +29,10 @@ pub(super) fn mark_chunk(
     let rules = &desk.limits().account;
     let leveraged = rules.kind == AccountKind::Margin
         && (account.cash < 0.0 || account.open_positions().iter().any(|&s| account.position(s) < 0.0));
-    let mut gross = if leveraged { vec![0.0; equity.len()] } else { Vec::new() };
+    gross.clear();
+    if leveraged {
+        gross.resize(equity.len(), 0.0);
+    }
     for &symbol in account.open_positions() {
         let qty = account.position(symbol);
         let driver = instruments.driver(symbol);
@@ -58,7 +63,7 @@ pub(super) fn mark_chunk(
     let threshold = desk.loss_threshold();
     let breach = if leveraged {
         let maintenance = rules.maintenance_margin;
-        equity.iter().zip(&gross).position(|(&e, &g)| e <= threshold || e < maintenance * g)
+        equity.iter().zip(gross.iter()).position(|(&e, &g)| e <= threshold || e < maintenance * g)
     } else {
         first_at_or_below(equity, threshold)
     };
@@ -114,6 +119,10 @@ pub(super) fn expand(result: &RunResult, market: &Market) -> EquityCurve {
         }
         for step in day.first_step..day.end_step {
             while let Some(fill) = fills.next_if(|f| f.time <= market.steps[step]) {
+                let ended = market.ended(instruments.driver(fill.symbol), index, step);
+                if account.position(fill.symbol) == 0.0 && ended > 0 {
+                    account.set_mark(fill.symbol, instruments.close(fill.symbol, ended - 1, market.steps[step]));
+                }
                 account.add(fill.symbol, fill.side.sign() * fill.qty);
             }
             while let Some(change) = changes.next_if(|c| c.0 <= step) {

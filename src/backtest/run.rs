@@ -30,20 +30,7 @@ pub fn run(
     strategies: Vec<StrategySetup>,
     stop: &AtomicBool,
 ) -> Result<RunResult, Interrupted> {
-    let cash_account = config.limits.account.kind == AccountKind::Cash;
-    let core = Core::new(market, strategies, config.limits.clone(), config.cash);
-    let venue = SimVenue::new(market, config.rules.clone(), cash_account);
-    let mut run = Run {
-        market,
-        core,
-        venue,
-        equity: vec![0.0; market.steps.len()],
-        changes: Vec::new(),
-        daily: Vec::with_capacity(market.days.len()),
-        previous_close: config.cash,
-        recorded_cash: config.cash,
-        next_action: 0,
-    };
+    let mut run = Run::new(market, config, strategies);
     for day in 0..market.days.len() {
         if stop.load(Ordering::Relaxed) {
             return Err(Interrupted);
@@ -58,6 +45,8 @@ struct Run<'m> {
     core: Core<'m>,
     venue: SimVenue<'m>,
     equity: Vec<f64>,
+    /// Working memory of marking.
+    gross: Vec<f64>,
     changes: Vec<(usize, f64)>,
     daily: Vec<DailyEquity>,
     previous_close: f64,
@@ -66,7 +55,23 @@ struct Run<'m> {
     next_action: usize,
 }
 
-impl Run<'_> {
+impl<'m> Run<'m> {
+    fn new(market: &'m Market, config: &RunConfig, strategies: Vec<StrategySetup>) -> Run<'m> {
+        let cash_account = config.limits.account.kind == AccountKind::Cash;
+        Run {
+            market,
+            core: Core::new(market, strategies, config.limits.clone(), config.cash),
+            venue: SimVenue::new(market, config.rules.clone(), cash_account),
+            equity: vec![0.0; market.steps.len()],
+            gross: Vec::new(),
+            changes: Vec::new(),
+            daily: Vec::with_capacity(market.days.len()),
+            previous_close: config.cash,
+            recorded_cash: config.cash,
+            next_action: 0,
+        }
+    }
+
     fn day(&mut self, day: usize) {
         let (first, end) = (self.market.days[day].first_step, self.market.days[day].end_step);
         self.corporate_actions(day);
@@ -89,6 +94,7 @@ impl Run<'_> {
                     day,
                     from,
                     &mut self.equity[from..at],
+                    &mut self.gross,
                 )
             {
                 at = breach;
@@ -223,6 +229,145 @@ impl Run<'_> {
             costs,
             ambiguity,
             warnings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Bars, DAY, MINUTE, MarketParts, Nanos, Quotes, SECOND, Session, new_york_date};
+    use crate::strategies::{LineAction, OrderLine, OrdersFromFile};
+    use crate::trading::{AccountRules, OrderKind, Side, TimeInForce};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    const OPEN: Nanos = 1_711_459_800 * SECOND;
+    const BARS: i64 = 12;
+
+    /// Two sessions of one symbol; a bar is (gap, body, above, below) in cents.
+    fn market(seeds: &[(i64, i64, i64, i64)]) -> Market {
+        let mut bars = Bars { quotes: Some(Quotes::default()), ..Bars::default() };
+        let mut start = Vec::new();
+        let mut price = 2_000;
+        for (k, &(gap, body, above, below)) in seeds.iter().enumerate() {
+            let (day, minute) = (k as i64 / BARS, k as i64 % BARS);
+            let (open, close) = (price + gap, price + gap + body);
+            start.push(OPEN + day * DAY + minute * MINUTE);
+            bars.open.push(open as f64 / 100.0);
+            bars.high.push((open.max(close) + above) as f64 / 100.0);
+            bars.low.push((open.min(close) - below) as f64 / 100.0);
+            bars.close.push(close as f64 / 100.0);
+            bars.volume.push(1_000.0);
+            price = close;
+        }
+        let shifted = |column: &[f64], by: f64| column.iter().map(|p| p + by).collect::<Vec<f64>>();
+        bars.quotes = Some(Quotes {
+            bid_open: shifted(&bars.open, -0.02),
+            bid_high: shifted(&bars.high, -0.02),
+            bid_low: shifted(&bars.low, -0.02),
+            bid_close: shifted(&bars.close, -0.02),
+            ask_open: shifted(&bars.open, 0.02),
+            ask_high: shifted(&bars.high, 0.02),
+            ask_low: shifted(&bars.low, 0.02),
+            ask_close: shifted(&bars.close, 0.02),
+        });
+        bars.start = Arc::new(start);
+        let sessions: Vec<Session> = (0..2)
+            .map(|day| OPEN + day * DAY)
+            .map(|open| Session { date: new_york_date(open), open, close: open + BARS * MINUTE, early_close: false })
+            .collect();
+        let parts = MarketParts { bar_length: MINUTE, series: vec![("AAA".into(), bars)], ..MarketParts::default() };
+        Market::new(parts, &sessions).expect("bars")
+    }
+
+    fn config(rules: [&str; 3], latency: Nanos) -> RunConfig {
+        RunConfig {
+            cash: 100_000.0,
+            rules: SimRules {
+                fill: rules[0].parse().expect("a rule"),
+                latency,
+                commission: rules[1].parse().expect("a model"),
+                slippage: rules[2].parse().expect("a model"),
+                participation: 0.0,
+                limit_penetrate: false,
+                fractional: false,
+                seed: 7,
+            },
+            limits: Limits {
+                disable_all_trades: false,
+                daily_loss_limit: f64::INFINITY,
+                max_open_positions: 5,
+                defense: None,
+                account: AccountRules {
+                    kind: AccountKind::Margin,
+                    initial_margin: 0.5,
+                    maintenance_margin: 0.25,
+                    margin_rate: 0.06,
+                    borrow_rate: 0.003,
+                    fractional: false,
+                },
+                borrow: BTreeMap::new(),
+            },
+        }
+    }
+
+    fn result(market: &Market, config: &RunConfig, lines: &[OrderLine], general_path_only: bool) -> String {
+        let strategy = Box::new(OrdersFromFile::new(lines.to_vec()));
+        let mut run = Run::new(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }]);
+        run.venue.general_path_only = general_path_only;
+        for day in 0..market.days.len() {
+            run.day(day);
+        }
+        // Every number in full: two results print alike only if they are alike to the last bit.
+        format!("{:?}", run.finish(config.cash))
+    }
+
+    /// A market order: step it is decided at, side, quantity, time in force, and whether it has a target and a
+    /// stop that make it an order among others.
+    type Request = (i64, bool, u32, usize, bool);
+
+    fn lines(requests: &[Request]) -> Vec<OrderLine> {
+        let mut lines = Vec::new();
+        for (k, &(step, buys, qty, tif, bracket)) in requests.iter().enumerate() {
+            let time = OPEN + step / BARS * DAY + (step % BARS + 1) * MINUTE;
+            let side = if buys { Side::Buy } else { Side::Sell };
+            let mut add = |id: String, side, kind, parent| {
+                let tif = [TimeInForce::Day, TimeInForce::Gtc, TimeInForce::Ioc][tif];
+                let tif = if kind == OrderKind::Market { tif } else { TimeInForce::Gtc };
+                let (symbol, qty) = ("AAA".to_string(), f64::from(qty));
+                let action = LineAction::Submit { id, symbol, side, qty, kind, tif, oco: None, parent };
+                lines.push(OrderLine { time, action });
+            };
+            add(k.to_string(), side, OrderKind::Market, None);
+            if bracket {
+                let (low, high) = (OrderKind::Limit { limit: 19.95 }, OrderKind::Stop { stop: 20.1 });
+                let (low, high) =
+                    if buys { (OrderKind::Stop { stop: 19.9 }, OrderKind::Limit { limit: 20.1 }) } else { (low, high) };
+                add(format!("{k} low"), side.opposite(), low, Some(k.to_string()));
+                add(format!("{k} high"), side.opposite(), high, Some(k.to_string()));
+            }
+        }
+        lines
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_shortcut_for_a_lone_market_order_changes_nothing(
+            seeds in prop::collection::vec((-9..=9i64, -30..=30i64, 0..=20i64, 0..=20i64), 2 * BARS as usize),
+            requests in prop::collection::vec((0..2 * BARS, any::<bool>(), 1..=50u32, 0..3usize, prop::bool::weighted(0.1)), 1..=6),
+            fill in prop::sample::select(vec!["path", "pessimistic", "optimistic", "next_open", "close", "quote"]),
+            commission in prop::sample::select(vec!["none", "per_share:0.005:min=1:max_pct=0.5", "alpaca", "ibkr_tiered"]),
+            slippage in prop::sample::select(vec!["none", "fixed_pct:0.05", "rule_based:0.1", "normal:0.15:0.10"]),
+            latency in prop::sample::select(vec![0, 1, 500_000_000, 20 * SECOND, 33_333_333_333, MINUTE, 71 * SECOND]),
+        ) {
+            let market = market(&seeds);
+            let config = config([fill, commission, slippage], latency);
+            let lines = lines(&requests);
+            prop_assert_eq!(result(&market, &config, &lines, false), result(&market, &config, &lines, true));
         }
     }
 }

@@ -113,7 +113,7 @@ impl RiskDesk {
     ) -> Result<Approved<Order>, &'static str> {
         let request = &order.request;
         check_form(request)?;
-        if !self.limits.account.fractional && request.qty.fract() != 0.0 && !closes_exactly(&order, portfolio) {
+        if !self.limits.account.fractional && request.qty.fract() != 0.0 && !leaves_whole_shares(&order, portfolio) {
             return Err("fractions of a share are not allowed");
         }
         if let Some(parent) = request.parent {
@@ -236,13 +236,15 @@ fn opening_qty(order: &Order, portfolio: &Portfolio) -> f64 {
     (request.qty - account.max(own)).max(0.0)
 }
 
-/// Whether an order closes a whole position, of the account or of its strategy: after a split that may be a
-/// fraction of a share even where fractions cannot be bought.
-fn closes_exactly(order: &Order, portfolio: &Portfolio) -> bool {
+/// Whether an order leaves the account or its strategy a whole number of shares: after a split a position may
+/// hold a fraction of a share even where fractions cannot be bought, and must be closed with it.
+fn leaves_whole_shares(order: &Order, portfolio: &Portfolio) -> bool {
     let request = &order.request;
     let held =
         [portfolio.account.position(request.symbol), portfolio.strategy_position(order.strategy, request.symbol)];
-    held.iter().any(|position| -request.side.sign() * position == request.qty)
+    held.iter()
+        .map(|position| position + request.side.sign() * request.qty)
+        .any(|left| (left - left.round()).abs() < 1e-9)
 }
 
 /// What no venue would take.

@@ -119,8 +119,7 @@ impl Lane {
     /// Starts a bar with copies of the orders and of the cancels and changes on their way.
     pub fn load(&mut self, orders: &[LiveOrder], in_flight: &[InFlight], bar: BarConditions) {
         self.clear(orders);
-        let arriving = in_flight.partition_point(|f| f.arrival <= bar.path.end);
-        self.flights.extend_from_slice(&in_flight[..arriving]);
+        self.load_flights(in_flight, bar.path.end);
         self.bar = Some(bar);
         let open = bar.path.prices[0];
         for i in 0..self.orders.len() {
@@ -147,10 +146,16 @@ impl Lane {
         self.candidates[i] = Some(Candidate { time, position: 0.0, price, act: Act::Fill });
     }
 
-    /// Copies of orders that no bar is running for: their groups can still reduce them.
-    pub fn load_idle(&mut self, orders: &[LiveOrder]) {
+    /// Copies of orders for which no bar ends at `time`: cancels still arrive, and groups still reduce them.
+    pub fn load_idle(&mut self, orders: &[LiveOrder], in_flight: &[InFlight], time: Nanos) {
         self.clear(orders);
+        self.load_flights(in_flight, time);
         self.candidates.resize(orders.len(), None);
+    }
+
+    fn load_flights(&mut self, in_flight: &[InFlight], until: Nanos) {
+        let arriving = in_flight.partition_point(|f| f.arrival <= until);
+        self.flights.extend_from_slice(&in_flight[..arriving]);
     }
 
     fn clear(&mut self, orders: &[LiveOrder]) {
@@ -190,16 +195,15 @@ impl Lane {
 
     /// Lets the next thing happen. Returns the fill if it concerns a group.
     pub fn advance(&mut self) -> Option<GroupFill> {
-        let bar = self.bar?;
         let order = self.earliest();
         if let Some(flight) = self.flights.get(self.next_flight).copied()
             && order.is_none_or(|(_, turn)| flight.arrival <= turn.0)
         {
             self.next_flight += 1;
-            self.apply_flight(&flight, &bar);
+            self.apply_flight(&flight);
             return None;
         }
-        let (i, _) = order?;
+        let (bar, (i, _)) = (self.bar?, order?);
         let candidate = self.candidates[i].take()?;
         self.act(i, candidate, &bar)
     }
@@ -442,7 +446,7 @@ impl Lane {
         self.candidates[k] = place_on_path.and_then(|place| self.candidate(k, place, bar));
     }
 
-    fn apply_flight(&mut self, flight: &InFlight, bar: &BarConditions) {
+    fn apply_flight(&mut self, flight: &InFlight) {
         let Some(i) = self.orders.iter().position(|o| o.id == flight.id && o.stage != Stage::Done) else {
             return;
         };
@@ -453,11 +457,14 @@ impl Lane {
         apply_change(&mut self.orders, i, &change, flight.arrival, &mut self.out);
         let o = &self.orders[i];
         let has_prices = !matches!(o.kind, OrderKind::TrailingStop { .. });
-        if has_prices && matches!(o.stage, Stage::Resting | Stage::Limit) {
+        if let Some(bar) = self.bar
+            && has_prices
+            && matches!(o.stage, Stage::Resting | Stage::Limit)
+        {
             let position = bar.path.position(flight.arrival);
             let time = flight.arrival.max(bar.path.start);
             let place = Place { position, time, price: bar.path.price(position) };
-            self.candidates[i] = self.candidate(i, place, bar);
+            self.candidates[i] = self.candidate(i, place, &bar);
         }
     }
 

@@ -102,6 +102,8 @@ pub struct SimVenue<'m> {
     outcomes: Vec<(SymbolId, u32, Outcome)>,
     trial: [Lane; 2],
     linked: linked::Trial,
+    /// Working memory of the cash account.
+    held: Vec<(SymbolId, f64)>,
     /// What happened outside bars.
     settled: Vec<Outcome>,
     reductions: Vec<String>,
@@ -137,6 +139,7 @@ impl<'m> SimVenue<'m> {
             outcomes: Vec::new(),
             trial: Default::default(),
             linked: linked::Trial::default(),
+            held: Vec::new(),
             settled: Vec::new(),
             reductions: Vec::new(),
         }

@@ -190,6 +190,11 @@ impl Portfolio {
         let delta = request.side.sign() * execution.qty;
         let symbol = request.symbol;
         self.account.cash -= delta * execution.price + execution.commission;
+        if self.account.position(symbol) == 0.0 {
+            // Until a bar of this session ends, it is worth what the bar it was filled in closed at.
+            let close = instruments.close(symbol, execution.bar as usize, execution.time);
+            self.account.set_mark(symbol, close);
+        }
         self.account.add(symbol, delta);
         let own = &mut self.positions[usize::from(order.strategy)][symbol.index()];
         *own += delta;

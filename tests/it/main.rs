@@ -1,5 +1,7 @@
 //! All integration tests, in one binary: every further binary would link polars again.
 
+mod account;
+mod allocations;
 mod backtest_cli;
 mod calendar;
 mod cli_reference;
@@ -18,6 +20,7 @@ mod report;
 mod run_fixture;
 mod runs;
 mod settings;
+mod slippage_draws;
 mod small_market;
 mod stats;
 mod store;

@@ -11,8 +11,21 @@ impl SimVenue<'_> {
     /// was one, in which case the bars have to be tried again.
     pub(super) fn limit_by_cash(&mut self, portfolio: &Portfolio, instruments: &Instruments<'_>) -> bool {
         let mut cash = portfolio.account.cash;
-        // Position by symbol, as far as the fills so far have changed it.
-        let mut held: Vec<(SymbolId, f64)> = Vec::new();
+        let mut held = std::mem::take(&mut self.held);
+        held.clear();
+        let capped = self.first_beyond_cash(&mut cash, &mut held, portfolio, instruments);
+        self.held = held;
+        capped
+    }
+
+    /// `held`: positions by symbol, as far as the listed fills so far have changed them.
+    fn first_beyond_cash(
+        &mut self,
+        cash: &mut f64,
+        held: &mut Vec<(SymbolId, f64)>,
+        portfolio: &Portfolio,
+        instruments: &Instruments<'_>,
+    ) -> bool {
         for k in 0..self.outcomes.len() {
             let (symbol, bar, outcome) = self.outcomes[k];
             let Happening::Fill { qty, raw, price, commission, .. } = outcome.what else { continue };
@@ -26,7 +39,7 @@ impl SimVenue<'_> {
             };
             let order = self.book(symbol).live[at];
             let allowed = match order.side {
-                Side::Buy if qty * price + commission > cash => {
+                Side::Buy if qty * price + commission > *cash => {
                     let series = self.market.series.get(symbol.index());
                     let volume = series.map_or(f64::INFINITY, |s| s.volume[bar as usize]);
                     let quotes = series.and_then(|s| s.quotes.as_ref());
@@ -36,11 +49,11 @@ impl SimVenue<'_> {
                         let price = self.match_rules.fill_price(&order, raw, qty, spread, volume);
                         self.cost(&order, qty, price)
                     };
-                    affordable(&self.match_rules, qty, cash, cost)
+                    affordable(&self.match_rules, qty, *cash, cost)
                 }
                 Side::Sell if qty > held[slot].1 + QTY_EPSILON => held[slot].1.max(0.0),
                 side => {
-                    cash -= side.sign() * qty * price + commission;
+                    *cash -= side.sign() * qty * price + commission;
                     held[slot].1 += side.sign() * qty;
                     continue;
                 }

@@ -49,7 +49,7 @@ impl SimVenue<'_> {
                 entries.push(Entry { symbol, bar, low_first, lane: Lane::default() });
             }
         }
-        let mut base = self.run_side_by_side(&mut entries);
+        let mut base = self.run_side_by_side(&mut entries, step, instruments);
         for k in 0..entries.len() {
             let bar = entries[k].bar.map_or(usize::MAX, |(_, i, ..)| i);
             let symbol = entries[k].symbol;
@@ -58,7 +58,7 @@ impl SimVenue<'_> {
                 continue;
             }
             entries[k].low_first = !entries[k].low_first;
-            let other = self.run_side_by_side(&mut entries);
+            let other = self.run_side_by_side(&mut entries, step, instruments);
             let equity = [base.value, other.value];
             let differs = base.outs.iter().zip(&other.outs).any(|(a, b)| fills_differ(a, b));
             let pending = &mut self.books[symbol.index()].pending;
@@ -75,7 +75,7 @@ impl SimVenue<'_> {
             }
         }
         // The lanes hold the last trial, which need not be the chosen one.
-        self.run_side_by_side(&mut entries);
+        self.run_side_by_side(&mut entries, step, instruments);
         for entry in &entries {
             let bar = entry.bar.map_or(0, |(_, i, ..)| i as u32);
             self.outcomes.extend(entry.lane.out.iter().map(|o| (entry.symbol, bar, *o)));
@@ -84,11 +84,15 @@ impl SimVenue<'_> {
         self.linked.entries = entries;
     }
 
-    fn run_side_by_side(&self, entries: &mut [Entry]) -> Run {
+    fn run_side_by_side(&self, entries: &mut [Entry], step: usize, instruments: &Instruments<'_>) -> Run {
         for entry in entries.iter_mut() {
             let book = self.book(entry.symbol);
             match &entry.bar {
-                None => entry.lane.load_idle(&book.live),
+                None => {
+                    let running = self.is_running(entry.symbol, step, instruments);
+                    let in_flight = if running { &[] } else { book.in_flight.as_slice() };
+                    entry.lane.load_idle(&book.live, in_flight, self.market.steps[step]);
+                }
                 Some((bar, i, start, end)) => {
                     let conditions = self.conditions(entry.symbol, bar, *i, *start, *end);
                     let path = Path::new(bar, *start, *end, entry.low_first);

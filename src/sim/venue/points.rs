@@ -48,7 +48,7 @@ impl SimVenue<'_> {
     }
 
     /// Whether a bar of the instrument has started before `step` and not ended.
-    fn is_running(&self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) -> bool {
+    pub(super) fn is_running(&self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) -> bool {
         let driver = instruments.driver(symbol);
         let next = self.market.ended(driver, self.day, step);
         let start = self.market.series[driver.index()].start.get(next);

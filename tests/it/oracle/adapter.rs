@@ -15,14 +15,22 @@ use tradebot::trading::{AccountKind, AccountRules, OrderKind, OrderState, TimeIn
 
 /// What the engine makes of a case.
 pub fn engine_run(case: &Case) -> Outcome {
-    let market = market(case);
-    let strategy =
-        StrategySetup { strategy: Box::new(OrdersFromFile::new(order_lines(case))), bound_to_position_limit: false };
-    let result = run(&market, &config(case), vec![strategy], &AtomicBool::new(false)).expect("nobody interrupts");
-    outcome(case, &market, &result)
+    let result = engine_result(case, AccountKind::Margin, case.rules.cash);
+    outcome(case, &market(case), &result)
 }
 
-fn market(case: &Case) -> Market {
+/// The result of the engine with another account.
+pub fn engine_result(case: &Case, kind: AccountKind, cash: f64) -> RunResult {
+    let strategy = Box::new(OrdersFromFile::new(order_lines(case)));
+    let mut config = config(case);
+    config.cash = cash;
+    config.limits.account.kind = kind;
+    let strategies = vec![StrategySetup { strategy, bound_to_position_limit: false }];
+    run(&market(case), &config, strategies, &AtomicBool::new(false)).expect("nobody interrupts")
+}
+
+/// The market of a case.
+pub fn market(case: &Case) -> Market {
     let sessions: Vec<Session> = case
         .days
         .iter()

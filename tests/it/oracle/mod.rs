@@ -91,12 +91,12 @@
 //! | `rule_based` | spread = closing ask - bid of the bar filled in, else 1 basis point of the price; half of it, plus price x k x sqrt(quantity of this fill / volume of that bar); no impact term without volume |
 //! | notional | of fill prices, slippage included |
 
-mod adapter;
+pub mod adapter;
 mod agreement;
-mod case;
+pub mod case;
 mod compare;
 mod costs;
-mod generate;
+pub mod generate;
 mod path;
 mod properties;
 mod simulator;
