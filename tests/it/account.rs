@@ -379,7 +379,7 @@ fn a_market_order_in_mid_bar_is_ambiguous() {
     let market = market(&[("A", &[&[flat(20.0), wide, flat(20.1), flat(20.1)]])]).build();
     let open = format!("{},1,A,buy,market,100,,,,", at(0, 1));
     let close = format!("{},2,A,sell,market,100,,,,", at(0, 2));
-    let result = run_lines(&market, &with_latency(10), &[open.clone()]);
+    let result = run_lines(&market, &with_latency(10), std::slice::from_ref(&open));
     assert_close(result.fills[0].price, 19.875);
     assert_eq!(result.ambiguity.trades, 0);
     assert_close(result.ambiguity.pnl, 37.5);
