@@ -1,22 +1,33 @@
 //! TradeBot: a simulation-first toolkit for intraday US-equity strategies.
 //!
-//! The library never prints, exits or reads the environment; only [`cli`] does.
-//! Rooms, from the ground up (a room uses only rooms above it in this list):
+//! This is the library behind the program `tbot`. A backtest is four steps:
+//!
+//! 1. [`data::load`] turns files into a [`market::Market`]: checked bars in columns, with a hash of their values.
+//! 2. A [`trading::Strategy`] decides at bar ends. It sees a [`trading::View`] of the past and its account and
+//!    nothing else, and says when it wants to be woken next ([`trading::Wake`]).
+//! 3. [`backtest::run`] drives it over the market: orders pass the [`risk::RiskDesk`], the [`sim::SimVenue`] fills
+//!    them along the path of each bar.
+//! 4. [`stats::performance`] judges the result; [`backtest::store`] writes it as a folder.
+//!
+//! `examples/own_strategy.rs` is all four in little more than 50 lines. Times are UTC nanoseconds, prices dollars a share.
+//!
+//! The library never prints, exits or reads the environment; only [`cli`] does. The same inputs give the same
+//! bits. Rooms, from the ground up (a room uses only rooms on lower floors):
 //!
 //! | floor | room | subject |
 //! | --- | --- | --- |
 //! | 0 | [`market`] | time, exchange calendar, symbols, bars, corporate actions |
 //! | 0 | [`settings`] | the one table of every setting |
-//! | 1 | [`trading`] | orders, fills, positions, the port `Strategy` |
-//! | 1 | [`indicators`] | streaming and columnar indicators |
 //! | 1 | [`stats`] | performance metrics, option pricing |
-//! | 2 | [`strategies`] | the built-in strategies |
-//! | 2 | [`risk`] | sizing, limits, approval; the port `Venue` |
-//! | 2 | [`data`] | files to market and back |
-//! | 3 | [`sim`] | the simulated venue |
-//! | 3 | [`engine`] | the trading core |
-//! | 4 | [`backtest`] | one run from data to result |
-//! | 8 | [`cli`] | one file a command; the only room that prints |
+//! | 1 | [`indicators`] | streaming and columnar indicators |
+//! | 2 | [`trading`] | orders, fills, positions, the account, the port [`Strategy`](trading::Strategy) |
+//! | 2 | [`data`] | files to market |
+//! | 3 | [`risk`] | sizing, limits, approval; the port [`Venue`](risk::Venue) |
+//! | 4 | [`strategies`] | the built-in strategies |
+//! | 4 | [`sim`] | the simulated venue |
+//! | 4 | [`engine`] | the trading core |
+//! | 5 | [`backtest`] | one run from data to result |
+//! | 6 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod backtest;

@@ -434,7 +434,12 @@ const TbotCharts = (() => {
       const [from, to] = this.visible();
       const step = Math.max(1, Math.round((to - from) / 150));
       const start = this.cursor ?? (sign > 0 ? from - step : to - 1 + step);
-      this.setCursor(Math.min(this.x.length - 1, Math.max(0, start + sign * step)));
+      let target = Math.min(this.x.length - 1, Math.max(0, start + sign * step));
+      // A step over many points still stops at a mark between them: keys reach every trade.
+      for (const { index, hidden } of this.marks) {
+        if (!hidden && (index - start) * sign > 0 && (target - index) * sign > 0) target = index;
+      }
+      this.setCursor(target);
       this.follow();
     }
 

@@ -209,6 +209,15 @@ impl RunOptions {
                 )));
             }
         }
+        for (k, choice) in chosen.iter().enumerate() {
+            // Parameters and results are told apart by the name.
+            if chosen[..k].iter().any(|other| other.name == choice.name) {
+                return Err(CliError::Input(format!(
+                    "--strategy {0}: given twice; a run holds each once",
+                    choice.name
+                )));
+            }
+        }
         for text in &self.param {
             let Some((key, value)) = text.split_once('=') else {
                 return Err(CliError::Input(format!("--param {text}: expected key=value or NAME.key=value")));

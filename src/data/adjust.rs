@@ -74,6 +74,12 @@ impl ActionBook {
         Ok(book)
     }
 
+    /// The symbols of which nothing is known.
+    pub(super) fn unknown<'a>(&self, symbols: &'a [String]) -> Vec<&'a str> {
+        let known = |name: &str| self.factors.contains_key(name) || self.actions.contains_key(name);
+        symbols.iter().map(String::as_str).filter(|name| !known(name)).collect()
+    }
+
     /// Adjusts the prices of a symbol in place and gives the actions that are left to happen in the account.
     pub(super) fn apply(&self, symbol: &str, bars: &mut Bars, adjust: Adjust) -> Vec<Action> {
         if let Some(rows) = self.factors.get(symbol) {

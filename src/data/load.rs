@@ -3,7 +3,7 @@
 use super::adjust::ActionBook;
 use super::chunk::{Blob, Chunk, Found, Wanted, join, source_name};
 use super::context::{Symbols, read_fundamentals, read_inverse, read_options, read_vix};
-use super::options::LoadOptions;
+use super::options::{Adjust, LoadOptions};
 use super::parquet_file::{Group, ParquetFile};
 use super::quotes::{join_quotes, prepare_quotes};
 use super::series::{Prepared, prepare};
@@ -170,6 +170,15 @@ fn assemble(
     let names: Vec<String> = series.iter().map(|(name, _)| name.clone()).collect();
     let symbols = Symbols(&names);
     let book = action_book(inputs, &names)?;
+    if options.adjust != Adjust::Raw {
+        let unknown = book.unknown(&names);
+        if !unknown.is_empty() {
+            notes.push(format!(
+                "no splits or dividends are given of {}: prices stay as they are (--corporate-actions FILE)",
+                unknown.join(", ")
+            ));
+        }
+    }
     let applied: Vec<_> = series.par_iter_mut().map(|(name, bars)| book.apply(name, bars, options.adjust)).collect();
     let mut actions: Vec<CorporateAction> = Vec::new();
     for (k, left) in applied.into_iter().enumerate() {

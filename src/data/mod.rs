@@ -2,7 +2,7 @@
 //!
 //! [`load`] does the whole way:
 //!
-//! 1. **Read.** Columns are found by name ([`layout`]), only the needed ones are decoded, and row groups that
+//! 1. **Read.** Columns are found by name (`layout`), only the needed ones are decoded, and row groups that
 //!    their statistics exclude are not touched. Times are instants, wall clocks (which need a zone) or dates.
 //! 2. **Join.** Rows become one series a symbol, whatever files they were in.
 //! 3. **Check.** Rows ascend in time; prices are finite and positive, high and low bound open and close, volume
@@ -11,8 +11,8 @@
 //!    [`DataQuality`](crate::market::DataQuality).
 //! 4. **Sessions.** Bars outside the regular session are dropped and counted unless extended hours are wanted.
 //!    Daily bars begin at their session's open.
-//! 5. **Adjust, attach, hash.** Splits and dividends ([`adjust`]), volatility index, fundamentals, inverse ETFs,
-//!    option quotes; the hash of the values used ([`hash`]).
+//! 5. **Adjust, attach, hash.** Splits and dividends (`adjust`), volatility index, fundamentals, inverse ETFs,
+//!    option quotes; the hash of the values used (`hash`).
 
 mod adjust;
 mod chunk;

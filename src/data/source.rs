@@ -89,6 +89,9 @@ fn on_disk(path: &Path) -> Result<Inputs, DataError> {
         inputs.bars.push(blob);
         return Ok(inputs);
     }
+    if !kind.is_dir() {
+        return Err(DataError::file(path.display().to_string(), "neither a file nor a folder"));
+    }
     if let Some(lean) = LeanFolder::find(path) {
         inputs.lean = Some(lean);
         return Ok(inputs);

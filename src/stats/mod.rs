@@ -22,6 +22,7 @@ mod drawdown;
 mod implied_volatility;
 mod metrics;
 pub mod normal;
+mod philox;
 mod returns;
 mod significance;
 mod summation;
@@ -37,6 +38,7 @@ pub use distribution::{
 };
 pub use drawdown::{calmar, drawdowns, max_drawdown, max_drawdown_duration_periods, ulcer_index};
 pub use metrics::{Metrics, StatsError, performance};
+pub use philox::philox4x32;
 pub use returns::{
     annual_volatility, cagr, daily_risk_free, downside_deviation, omega, profit_factor_periods, returns_from_equity,
     sharpe, sharpe_per_period, sortino, stability_r2, total_return, win_rate_nonzero_periods,

@@ -131,6 +131,7 @@ for (const [name, options] of [
     }).length);
     assert.equal(empty, 0, 'every chart has drawn something');
     assert.equal(await page.locator('.failed').count(), 0);
+    if (name === 'light') await shot(page, 'top'); // docs/report.png
     await shot(page, name, { fullPage: true });
     await axe(page, name);
     assert.deepEqual(faults, []);

@@ -375,6 +375,26 @@ fn a_margin_call_closes_the_position_at_the_next_open() {
 
 // ---- ambiguity ----
 
+/// Bought 100 at 100 (10 s late, flat bars) with a stop at 94.9. The close of 95 is the loss limit of 5 % of
+/// 10,000. In the next bar the path falls from 95 to 94.2 within its first 20 s and meets the stop after 2.5 s,
+/// before the order that closes the position arrives, after 10 s: that order gives its shares up and turns
+/// nothing.
+#[test]
+fn a_liquidation_never_turns_a_position() {
+    let falling = Bar { open: 100.0, high: 100.0, low: 95.0, close: 95.0, volume: 10_000.0 };
+    let on = Bar { open: 95.0, high: 95.9, low: 94.2, close: 94.5, volume: 10_000.0 };
+    let market = market(&[("A", &[&[flat(100.0), flat(100.0), falling, on, flat(94.0)]])]).build();
+    let mut config = with_latency(10);
+    config.limits.daily_loss_limit = 0.05;
+    let lines = [format!("{},1,A,buy,market,100,,,,", at(0, 1)), format!("{},2,A,sell,stop,100,,94.9,gtc,", at(0, 1))];
+    let result = run_lines(&market, &config, &lines);
+    let fills: Vec<(f64, f64)> = result.fills.iter().map(|f| (f.side.sign() * f.qty, f.price)).collect();
+    assert_eq!(fills, [(100.0, 100.0), (-100.0, 94.9)]);
+    assert_eq!(result.orders.len(), 3);
+    assert_eq!(result.orders[2].state, OrderState::Canceled);
+    assert_eq!(result.orders[2].order.request.reason, "daily loss limit");
+}
+
 fn with_latency(seconds: i64) -> RunConfig {
     let rules = SimRules { latency: seconds * SECOND, ..SimRules::default() };
     RunConfig { rules, ..margin_account(10_000.0) }
@@ -406,7 +426,7 @@ fn a_market_order_in_mid_bar_is_ambiguous() {
     let market = market(&[("A", &[&[flat(20.0), wide, flat(20.1), flat(20.1)]])]).build();
     let open = format!("{},1,A,buy,market,100,,,,", at(0, 1));
     let close = format!("{},2,A,sell,market,100,,,,", at(0, 2));
-    let result = run_lines(&market, &with_latency(10), &[open.clone()]);
+    let result = run_lines(&market, &with_latency(10), std::slice::from_ref(&open));
     assert_close(result.fills[0].price, 19.875);
     assert_eq!(result.ambiguity.trades, 0);
     assert_close(result.ambiguity.pnl, 37.5);

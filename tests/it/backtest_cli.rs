@@ -138,6 +138,8 @@ fn without_arguments_it_runs_anywhere_and_every_default_strategy_trades() {
 /// One line a case: the arguments after `tbot backtest`, and what the message must name.
 const REFUSED: &[(&str, &[&str])] = &[
     ("--strategy nope", &["--strategy", "nope", "sma_cross", "buy_and_hold"]),
+    ("--strategy sma_cross --strategy sma_cross", &["--strategy sma_cross", "twice"]),
+    ("--data /dev/null", &["/dev/null", "neither a file nor a folder"]),
     ("--strategy buy_and_hold --param nope=1", &["nope", "qty, weight"]),
     ("--strategy sma_cross --param fast=0", &["fast", "'0'", "a whole number from 1 to"]),
     ("--strategy sma_cross --param fast=x", &["fast", "'x'", "a whole number"]),
@@ -242,6 +244,15 @@ fn a_result_folder_that_cannot_be_made_is_a_failed_run() {
     assert!(text(&out.stderr).contains("cannot write file/results"), "{}", text(&out.stderr));
 }
 
+#[test]
+fn an_adjustment_without_actions_is_said() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let run = ["backtest", "--strategy=buy_and_hold", "--data=wiki_daily", "--symbols=FB", "--bars=20"];
+    let words = |adjust: &str| text(&tbot_in(dir.path(), &[&run[..], &["--adjust", adjust]].concat()).stderr);
+    assert!(words("total").contains("no splits or dividends are given of FB"), "{}", words("total"));
+    assert!(!words("raw").contains("splits"), "{}", words("raw"));
+}
+
 /// Waits until a process has a handler for SIGINT: a signal before that would end it by default.
 #[cfg(target_os = "linux")]
 fn wait_for_handler(pid: u32) {
@@ -325,7 +336,7 @@ fn parameters_reach_the_strategy_that_is_named() {
     assert_eq!(trades_by_strategy(&run).len(), 2);
 }
 
-/// The end of the first bar of a symbol of the embedded set and the ends after it.
+/// A session of the embedded set.
 const SESSION: &str = "2024-11-04";
 
 #[test]

@@ -72,10 +72,9 @@ impl RunFolder {
         reader.deserialize().map(|row| row.expect("a row")).collect()
     }
 
-    /// Final equity in whole cents.
-    pub fn final_cents(&self) -> i64 {
-        let equity = self.summary()["final_equity"].as_f64().expect("final_equity");
-        (equity * 100.0).round() as i64
+    /// Final equity to the cent.
+    pub fn final_equity(&self) -> String {
+        format!("{:.2}", self.summary()["final_equity"].as_f64().expect("final_equity"))
     }
 }
 

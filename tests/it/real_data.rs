@@ -61,7 +61,7 @@ fn a_stop_placed_on_the_wrong_side_fills_at_the_next_open_and_ends_at_the_publis
     assert_eq!((seen[0].0, seen[0].1), ("entry", "2013-10-07T13:31:00.000000000Z"));
     assert_eq!((seen[1].0, seen[1].1), ("cover", "2013-10-07T13:31:00.000000000Z"));
     assert!((seen[0].2 - bid_close * FACTOR).abs() < 1e-9, "{}", seen[0].2);
-    assert_eq!(run.final_cents(), 99_995_41);
+    assert_eq!(run.final_equity(), "99995.41");
     assert_eq!(run.summary()["costs"]["commission"], 2.0);
 }
 
@@ -82,7 +82,7 @@ fn trailing_stops_against_quotes_end_at_the_published_equity() {
         seen,
         [("entry", "buy", "2013-10-10T13:31:00.000000000Z"), ("exit", "sell", "2013-10-10T15:09:00.000000000Z")]
     );
-    assert_eq!(run.final_cents(), 100_023_22);
+    assert_eq!(run.final_equity(), "100023.22");
 }
 
 /// One minute bar of the regular session, prices in hundredths of a cent.
