@@ -120,7 +120,8 @@ mod tests {
     }
 
     proptest! {
-        /// Out of the money every volatility comes back, however small the price.
+        /// Out of the money every volatility comes back, however small the price. A price next to its upper
+        /// bound hardly depends on the volatility any more: there its own rounding is all that can be asked for.
         #[test]
         fn volatility_round_trip(
             s in 1.0..1000.0f64, distance in -3.0..3.0f64, log_t in -8.0..3.0f64, r in -0.05..0.2f64,
@@ -130,8 +131,12 @@ mod tests {
             let k = s * libm::exp((r - 0.02) * t + distance * sigma * t.sqrt() * 3.0);
             let right = if distance > 0.0 { Call } else { Put };
             let option = EuropeanOption::new(right, s, k, t, r, 0.02).unwrap();
-            let found = option.implied_volatility(option.price(sigma).unwrap()).unwrap();
-            prop_assert!((found / sigma - 1.0).abs() < 1e-11, "{} came back as {}", sigma, found);
+            let price = option.price(sigma).unwrap();
+            prop_assume!(price < option.upper_bound());
+            let found = option.implied_volatility(price).unwrap();
+            let vega = option.greeks(sigma).unwrap().vega.unwrap();
+            let rounding = 8.0 * f64::EPSILON * price / (vega * sigma);
+            prop_assert!((found / sigma - 1.0).abs() < 1e-11 + rounding, "{} came back as {}", sigma, found);
         }
 
         /// Any price inside the bounds is met again by the price of its volatility.
