@@ -177,8 +177,13 @@ impl<'m> SimVenue<'m> {
         self.auction_held = false;
         self.day_closed = false;
         let d = &self.market.days[day];
-        let after = self.market.steps[d.first_step..d.end_step].partition_point(|&t| t < d.close);
-        self.auction_step = if d.first_step + after < d.end_step { d.first_step + after } else { NO_STEP };
+        // Nearly always the day's last step: a search would touch memory all over the day.
+        let steps = &self.market.steps[d.first_step..d.end_step];
+        let after = match steps {
+            [.., before, last] if *before < d.close && *last >= d.close => steps.len() - 1,
+            _ => steps.partition_point(|&t| t < d.close),
+        };
+        self.auction_step = if after < steps.len() { d.first_step + after } else { NO_STEP };
         for k in 0..self.active.len() {
             self.schedule(self.active[k], instruments);
         }
