@@ -2,13 +2,14 @@
 
 use super::report::PriceSeries;
 use super::spec::{RunSpec, SpecError, VERSION};
-use super::store::{Elapsed, Summary};
+use super::store::{Elapsed, StoreError, Summary, write_run};
 use super::{Interrupted, RunResult, run};
 use crate::data::{DataError, load};
 use crate::market::{Market, SymbolId, format_date};
 use crate::settings::Key;
 use crate::stats::{Metrics, StatsError, performance, returns_from_equity};
 use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -149,12 +150,18 @@ pub fn prices_of_trades<'m>(market: &'m Market, traded: &[String]) -> Vec<PriceS
         .collect()
 }
 
-/// Names of the symbols with trades.
-pub fn traded_symbols(result: &RunResult) -> Vec<String> {
-    let mut names: Vec<String> = result.trades.iter().map(|t| result.instruments[t.symbol.index()].clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+impl Execution {
+    /// Writes the result folder under `out` and returns its path; `csv`: also `equity.csv`.
+    ///
+    /// # Errors
+    /// What [`write_run`] answers: nothing of the run stays then.
+    pub fn write(&self, out: &Path, csv: bool) -> Result<PathBuf, StoreError> {
+        let curve = self.result.equity_curve(&self.market);
+        let traded: Vec<String> =
+            self.result.trades.iter().map(|t| self.result.instruments[t.symbol.index()].clone()).collect();
+        let prices = prices_of_trades(&self.market, &traded);
+        write_run(out, &self.summary.run_id, &self.run, &self.summary, &self.result, &curve, &prices, csv)
+    }
 }
 
 /// A serialisable structure as a JSON object.

@@ -3,8 +3,8 @@
 use super::output::{aligned, print};
 use super::run_options::RunOptions;
 use super::{CliError, interrupt};
-use crate::backtest::store::{StoreError, Summary, write_run};
-use crate::backtest::{ExecuteError, Execution, execute, prices_of_trades, traded_symbols};
+use crate::backtest::store::Summary;
+use crate::backtest::{ExecuteError, execute};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if stop.load(Ordering::Relaxed) {
         return Err(CliError::Interrupted);
     }
-    let folder = write(&execution, &args.out, args.csv)?;
+    let folder = execution.write(&args.out, args.csv).map_err(CliError::failed)?;
     let summary = &execution.summary;
     if args.json {
         let text = std::fs::read_to_string(folder.join(crate::backtest::store::SUMMARY_FILE))
@@ -62,15 +62,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     print(&describe(summary, &folder))
 }
 
-/// Writes the result folder and returns its path.
-fn write(execution: &Execution, out: &Path, csv: bool) -> Result<PathBuf, CliError> {
-    let curve = execution.result.equity_curve(&execution.market);
-    let prices = prices_of_trades(&execution.market, &traded_symbols(&execution.result));
-    let summary = &execution.summary;
-    write_run(out, &summary.run_id, &execution.run, summary, &execution.result, &curve, &prices, csv)
-        .map_err(store_error)
-}
-
 /// Bad input, a failed run, or an interrupt.
 pub(super) fn execute_error(error: ExecuteError) -> CliError {
     match error {
@@ -78,10 +69,6 @@ pub(super) fn execute_error(error: ExecuteError) -> CliError {
         ExecuteError::Interrupted(_) => CliError::Interrupted,
         ExecuteError::Stats(_) | ExecuteError::Internal(_) => CliError::failed(error),
     }
-}
-
-fn store_error(error: StoreError) -> CliError {
-    CliError::failed(error)
 }
 
 /// The summary as people read it.

@@ -4,8 +4,8 @@ use super::backtest::execute_error;
 use super::output::print;
 use super::runs::store_error;
 use super::{CliError, interrupt};
-use crate::backtest::store::{self, resolve_run, write_run};
-use crate::backtest::{RunSpec, execute, prices_of_trades, traded_symbols};
+use crate::backtest::store::{self, resolve_run};
+use crate::backtest::{RunSpec, execute};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -49,20 +49,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
 
     let scratch = tempfile::tempdir().map_err(|error| CliError::failed(format!("temporary folder: {error}")))?;
-    let curve = execution.result.equity_curve(&execution.market);
-    let prices = prices_of_trades(&execution.market, &traded_symbols(&execution.result));
     let has_csv = dir.join(store::EQUITY_CSV_FILE).exists();
-    let again = write_run(
-        scratch.path(),
-        &execution.summary.run_id,
-        &execution.run,
-        &execution.summary,
-        &execution.result,
-        &curve,
-        &prices,
-        has_csv,
-    )
-    .map_err(store_error)?;
+    let again = execution.write(scratch.path(), has_csv).map_err(store_error)?;
     match first_difference(&dir, &again, has_csv)? {
         None => print(&format!("{}: same, bit for bit\n", dir.display())),
         Some(difference) => {

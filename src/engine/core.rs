@@ -1,10 +1,10 @@
 //! Strategies, risk desk and portfolio, driven bar end by bar end.
 
 use crate::market::{Market, SymbolId};
-use crate::risk::{Limits, RiskDesk, Venue};
+use crate::risk::{Approved, Limits, RiskDesk, Venue};
 use crate::trading::{
     Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side,
-    Signals, Strategy, TimeInForce, View, Wake,
+    Signals, Strategy, View, Wake,
 };
 
 /// A strategy with how the core treats it.
@@ -162,8 +162,8 @@ impl<'m> Core<'m> {
             );
             slot.wake = slot.strategy.decide(&view, &mut orders);
             slot.schedule(self.market, day, step + 1);
-            self.instruments.puts.append(&mut self.new_puts);
-            if self.instruments.len() > self.market.symbols.len() {
+            if !self.new_puts.is_empty() {
+                self.instruments.puts.append(&mut self.new_puts);
                 self.portfolio.grow(self.instruments.len());
                 venue.grow(self.instruments.len(), &|id| self.instruments.driver(id));
             }
@@ -193,13 +193,8 @@ impl<'m> Core<'m> {
                         Some(i) => self.instruments.close(request.symbol, i, now),
                         None => f64::NAN,
                     };
-                    match self.desk.approve(order, &self.portfolio, &self.instruments, price) {
-                        Ok(approved) => {
-                            self.portfolio.change_state(order.id, now, OrderState::Submitting, request.reason);
-                            venue.submit(approved);
-                        }
-                        Err(reason) => self.portfolio.change_state(order.id, now, OrderState::Rejected, reason),
-                    }
+                    let verdict = self.desk.approve(order, &self.portfolio, &self.instruments, price);
+                    self.send(&order, verdict, venue);
                 }
                 Command::Cancel(id) => {
                     if let Some(symbol) = self.open_order(strategy, id) {
@@ -214,6 +209,18 @@ impl<'m> Core<'m> {
             }
         }
         self.commands = commands;
+    }
+
+    /// Gives an order to the venue, or ends it with the reason why it was refused.
+    fn send(&mut self, order: &Order, verdict: Result<Approved<Order>, &'static str>, venue: &mut impl Venue) {
+        match verdict {
+            Ok(approved) => {
+                let reason = order.request.reason;
+                self.portfolio.change_state(order.id, order.decided, OrderState::Submitting, reason);
+                venue.submit(approved);
+            }
+            Err(reason) => self.portfolio.change_state(order.id, order.decided, OrderState::Rejected, reason),
+        }
     }
 
     /// What the parent of an order filled, if it has one that has ended: the most that is left for a child.
@@ -253,19 +260,11 @@ impl<'m> Core<'m> {
                 }
                 let side = if qty > 0.0 { Side::Sell } else { Side::Buy };
                 let request = OrderRequest::market(symbol, side, qty.abs(), reason);
-                let request = OrderRequest { tif: TimeInForce::Day, ..request };
                 let driver = self.instruments.driver(symbol);
                 let order = Order { liquidates: true, ..self.portfolio.enter(strategy, request, now, driver) };
-                match self.desk.approve_liquidation(order) {
-                    Some(approved) => {
-                        self.liquidations.push(order.id);
-                        self.portfolio.change_state(order.id, now, OrderState::Submitting, reason);
-                        venue.submit(approved);
-                    }
-                    None => {
-                        self.portfolio.change_state(order.id, now, OrderState::Rejected, "DISABLE_ALL_TRADES");
-                    }
-                }
+                self.liquidations.push(order.id);
+                let verdict = self.desk.approve_liquidation(order);
+                self.send(&order, verdict, venue);
             }
         }
     }

@@ -76,6 +76,12 @@ impl Bars {
 }
 
 impl Quotes {
+    /// Ask - bid at the close of bar `i`, where both sides are present.
+    #[inline]
+    pub fn spread(&self, i: usize) -> Option<f64> {
+        Some(self.ask_close[i] - self.bid_close[i]).filter(|spread| spread.is_finite())
+    }
+
     /// Quote prices of bar `i`.
     #[inline]
     pub fn bar(&self, i: usize) -> QuoteBar {

@@ -240,11 +240,6 @@ impl Market {
         d.first_step + self.steps[d.first_step..d.end_step].partition_point(|&t| t < end)
     }
 
-    /// The day that holds `step`.
-    pub fn day_of_step(&self, step: usize) -> usize {
-        self.days.partition_point(|d| d.end_step <= step)
-    }
-
     /// Factors that make the prices of a symbol continuous over splits and dividends without using the
     /// future: price x factor, where the factor of a bar is the product over all actions up to its day.
     /// `None` when the symbol has no action within the data.

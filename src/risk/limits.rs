@@ -98,9 +98,9 @@ impl RiskDesk {
         self.halted
     }
 
-    /// Approves an order that closes a position because a limit was reached.
-    pub fn approve_liquidation(&self, order: Order) -> Option<Approved<Order>> {
-        if self.limits.disable_all_trades { None } else { Some(Approved::new(order)) }
+    /// Approves an order that closes a position because a limit was reached, or says why not.
+    pub fn approve_liquidation(&self, order: Order) -> Result<Approved<Order>, &'static str> {
+        if self.limits.disable_all_trades { Err("DISABLE_ALL_TRADES") } else { Ok(Approved::new(order)) }
     }
 
     /// Yes, or the reason why not.

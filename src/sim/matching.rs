@@ -11,8 +11,8 @@ use super::orders::{
 };
 use super::path::Path;
 use super::slippage::Slippage;
-use super::trailing::{QuoteTest, best_after, met_on_path};
-use crate::market::Nanos;
+use super::trailing::{best_after, best_by_quote, fill_by_quote, met_on_path};
+use crate::market::{Nanos, QuoteBar};
 use crate::trading::{OrderKind, Side, TimeInForce};
 use chrono::NaiveDate;
 
@@ -30,7 +30,7 @@ pub(super) struct BarConditions {
     /// Date of the session, for fees.
     pub date: NaiveDate,
     /// Under the rule `quote`: what trailing stops are tested against.
-    pub quote: Option<QuoteTest>,
+    pub quote: Option<QuoteBar>,
     pub rules: MatchRules,
 }
 
@@ -286,7 +286,7 @@ impl Lane {
                     let (position, price) = met_on_path(o, trail, path, from.position, from.price)?;
                     at(position, price, Act::Trigger)
                 }
-                Some(quote) if o.entered <= path.start => at(3.0, quote.fill(o, trail)?, Act::FillOffPath),
+                Some(quote) if o.entered <= path.start => at(3.0, fill_by_quote(quote, o, trail)?, Act::FillOffPath),
                 Some(_) => None,
             },
             _ => None,
@@ -480,7 +480,7 @@ impl Lane {
             }
             match &bar.quote {
                 None => o.best = best_after(o, &bar.path),
-                Some(quote) if o.entered <= bar.path.start => o.best = quote.best(o),
+                Some(quote) if o.entered <= bar.path.start => o.best = best_by_quote(quote, o),
                 Some(_) => {}
             }
         }

@@ -8,7 +8,7 @@
 
 use crate::stats::philox4x32;
 use rand::TryRng;
-use rand::distr::{Distribution, Open01};
+use rand_distr::{Distribution, Open01};
 use std::convert::Infallible;
 
 /// What a draw is for: each purpose has its own stream.

@@ -2,36 +2,24 @@
 
 use super::orders::LiveOrder;
 use super::path::Path;
+use crate::market::QuoteBar;
 use crate::trading::{Side, Trail};
 
-/// The quote prices that a trailing stop is tested against under the rule `quote`, once a bar.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct QuoteTest {
-    pub bid_low: f64,
-    pub bid_high: f64,
-    pub bid_close: f64,
-    pub ask_low: f64,
-    pub ask_high: f64,
-    pub ask_close: f64,
+/// Under the rule `quote`, once a bar: the price of the fill if the stop is met in the bar, the worse of the stop
+/// and the side's close. A buy is tested against the ask's high, a sell against the bid's low.
+pub(super) fn fill_by_quote(quote: &QuoteBar, o: &LiveOrder, trail: Trail) -> Option<f64> {
+    let stop = stop_of(o, trail, o.best);
+    match o.side {
+        Side::Buy => (quote.ask_high >= stop).then(|| stop.max(quote.ask_close)),
+        Side::Sell => (quote.bid_low <= stop).then(|| stop.min(quote.bid_close)),
+    }
 }
 
-impl QuoteTest {
-    /// The price of the fill if the stop is met in this bar: the worse of the stop and the side's close. A buy
-    /// is tested against the ask's high, a sell against the bid's low.
-    pub fn fill(&self, o: &LiveOrder, trail: Trail) -> Option<f64> {
-        let stop = stop_of(o, trail, o.best);
-        match o.side {
-            Side::Buy => (self.ask_high >= stop).then(|| stop.max(self.ask_close)),
-            Side::Sell => (self.bid_low <= stop).then(|| stop.min(self.bid_close)),
-        }
-    }
-
-    /// The best price after a bar in which the stop was not met.
-    pub fn best(&self, o: &LiveOrder) -> f64 {
-        match o.side {
-            Side::Buy => o.best.min(self.ask_low),
-            Side::Sell => o.best.max(self.bid_high),
-        }
+/// Under the rule `quote`: the best price after a bar in which the stop was not met.
+pub(super) fn best_by_quote(quote: &QuoteBar, o: &LiveOrder) -> f64 {
+    match o.side {
+        Side::Buy => o.best.min(quote.ask_low),
+        Side::Sell => o.best.max(quote.bid_high),
     }
 }
 

@@ -19,7 +19,6 @@ use super::matching::{BarConditions, GroupFill, Lane, MatchRules};
 use super::orders::{Happening, InFlight, LiveOrder, NO_ORDER, Outcome, QTY_EPSILON, Stage};
 use super::path::{Path, nearer_is_low};
 use super::random::symbol_key;
-use super::trailing::QuoteTest;
 use super::{FillRule, SimRules};
 use crate::market::{Bar, Market, Nanos, SymbolId};
 use crate::risk::{Approved, Venue};
@@ -340,22 +339,12 @@ impl<'m> SimVenue<'m> {
             opens.then_some(day.open)
         });
         let quotes = series.and_then(|series| series.quotes.as_ref());
-        let quote = quotes.filter(|_| self.rules.fill == FillRule::Quote).map(|quotes| {
-            let b = quotes.bar(i);
-            QuoteTest {
-                bid_low: b.bid_low,
-                bid_high: b.bid_high,
-                bid_close: b.bid_close,
-                ask_low: b.ask_low,
-                ask_high: b.ask_high,
-                ask_close: b.ask_close,
-            }
-        });
+        let quote = quotes.filter(|_| self.rules.fill == FillRule::Quote).map(|quotes| quotes.bar(i));
         BarConditions {
             path: Path::new(bar, start, end, true),
             volume: bar.volume,
             capacity,
-            spread: quotes.map(|q| q.ask_close[i] - q.bid_close[i]).filter(|s| s.is_finite()),
+            spread: quotes.and_then(|quotes| quotes.spread(i)),
             opens_session,
             date: day.date,
             quote,

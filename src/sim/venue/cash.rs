@@ -43,9 +43,8 @@ impl SimVenue<'_> {
                     let series = self.market.series.get(symbol.index());
                     let volume = series.map_or(f64::INFINITY, |s| s.volume[bar as usize]);
                     let quotes = series.and_then(|s| s.quotes.as_ref());
-                    let spread = quotes.map(|q| q.ask_close[bar as usize] - q.bid_close[bar as usize]);
+                    let spread = quotes.and_then(|quotes| quotes.spread(bar as usize));
                     let cost = |qty: f64| {
-                        let spread = spread.filter(|s| s.is_finite());
                         let price = self.match_rules.fill_price(&order, raw, qty, spread, volume);
                         self.cost(&order, qty, price)
                     };
