@@ -27,7 +27,8 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
-//! | 6 | [`cli`] | one file a command; the only room that prints |
+//! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
+//! | 7 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod backtest;
@@ -36,6 +37,7 @@ pub mod data;
 pub mod engine;
 pub mod indicators;
 pub mod market;
+pub mod optimize;
 pub mod risk;
 pub mod settings;
 pub mod sim;

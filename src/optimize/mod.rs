@@ -1,0 +1,39 @@
+//! Finding parameters: spaces, methods that propose, and the record of what was tried.
+//!
+//! An optimiser here is a function of (space, settings, history): the history of trials is the only state, so a
+//! search that is stopped and taken up again proposes what it would have proposed. Nothing in this room knows
+//! how a trial is evaluated; a sweep over backtests and `tbot optimizer ask-tell` use it alike.
+
+mod history;
+mod space;
+
+pub use history::{Goal, History, Outcome, Trial};
+pub use space::{Condition, Domain, Parameter, Params, Space, SpaceError, Value};
+
+/// What every method is told beside the history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchSettings {
+    /// Seed of every draw: a proposal is a function of (space, settings, history).
+    pub seed: u64,
+    /// Trials in all.
+    pub budget: usize,
+    /// Trials of one round: they are proposed together, before any of them is evaluated.
+    pub batch: usize,
+    /// Whether the same parameters can give different values.
+    pub noisy: bool,
+}
+
+/// A method of search.
+///
+/// The proposals must be a function of (space, settings, history) alone: an implementation may keep what it
+/// computed from an earlier, shorter history of the same search (factorisations, populations), but only to save
+/// time, never to change an answer.
+pub trait Method: Send {
+    /// Parameters of the next `n` trials; fewer, or none, when the method has nothing left to propose.
+    fn propose(&mut self, history: &History, n: usize) -> Vec<Params>;
+
+    /// The recommendation; `None` when nothing was evaluated. The default is the best feasible observation.
+    fn recommend(&mut self, history: &History) -> Option<usize> {
+        history.best()
+    }
+}
