@@ -20,10 +20,10 @@ struct Slot {
     wake: Wake,
     /// Step of the current day at which `wake.at` is due; `usize::MAX`: not in this day.
     due: usize,
-    /// Next change of each crossover that the strategy has not been woken for.
-    crossover_cursor: Vec<usize>,
+    /// Next change of each signal that the strategy has not been woken for.
+    signal_cursor: Vec<usize>,
     /// Step of the current day of the earliest of these changes.
-    crossover_due: usize,
+    signal_due: usize,
 }
 
 /// The trading core of one run or session.
@@ -50,17 +50,17 @@ impl<'m> Core<'m> {
         let bound = strategies.iter().map(|s| s.bound_to_position_limit).collect();
         let mut slots = Vec::with_capacity(strategies.len());
         for mut setup in strategies {
-            let mut window = Setup::new(market);
+            let mut window = Setup::new(market, None);
             let wake = setup.strategy.start(&mut window);
             let signals = window.into_signals();
-            let crossover_cursor = vec![0; signals.crossovers().len()];
+            let signal_cursor = vec![0; signals.all().len()];
             slots.push(Slot {
                 strategy: setup.strategy,
                 signals,
                 wake,
                 due: NOT_TODAY,
-                crossover_cursor,
-                crossover_due: NOT_TODAY,
+                signal_cursor,
+                signal_due: NOT_TODAY,
             });
         }
         Core {
@@ -126,7 +126,7 @@ impl<'m> Core<'m> {
             if slot.wake.on_update && self.portfolio.is_updated(k as u16) {
                 return from;
             }
-            next = next.min(slot.due).min(slot.crossover_due);
+            next = next.min(slot.due).min(slot.signal_due);
         }
         next.max(from)
     }
@@ -137,7 +137,7 @@ impl<'m> Core<'m> {
             let strategy = k as u16;
             let slot = &mut self.slots[k];
             let updated = slot.wake.on_update && self.portfolio.is_updated(strategy);
-            if slot.due > step && slot.crossover_due > step && !updated {
+            if slot.due > step && slot.signal_due > step && !updated {
                 continue;
             }
             self.portfolio.take_updated(strategy);
@@ -282,22 +282,22 @@ impl Slot {
             let ahead = market.steps[from..d.end_step].partition_point(|&t| t < self.wake.at);
             if from + ahead < d.end_step { from + ahead } else { NOT_TODAY }
         };
-        self.crossover_due = NOT_TODAY;
-        if !self.wake.on_crossover || from >= d.end_step {
+        self.signal_due = NOT_TODAY;
+        if !self.wake.on_signal || from >= d.end_step {
             return;
         }
-        for (crossover, cursor) in self.signals.crossovers().iter().zip(&mut self.crossover_cursor) {
-            let range = market.day_range(crossover.symbol, day);
-            let ended = if from == d.first_step { range.start } else { market.ended(crossover.symbol, day, from - 1) };
-            while crossover.changes.get(*cursor).is_some_and(|c| (c.0 as usize) < ended) {
+        for (signal, cursor) in self.signals.all().iter().zip(&mut self.signal_cursor) {
+            let range = market.day_range(signal.symbol, day);
+            let ended = if from == d.first_step { range.start } else { market.ended(signal.symbol, day, from - 1) };
+            while signal.changes.get(*cursor).is_some_and(|change| (change.bar as usize) < ended) {
                 *cursor += 1;
             }
-            let Some(&(bar, _)) = crossover.changes.get(*cursor) else { continue };
-            if (bar as usize) >= range.end {
+            let Some(change) = signal.changes.get(*cursor) else { continue };
+            if (change.bar as usize) >= range.end {
                 continue;
             }
-            let step = market.step_of_bar(crossover.symbol, day, bar as usize);
-            self.crossover_due = self.crossover_due.min(step);
+            let step = market.step_of_bar(signal.symbol, day, change.bar as usize);
+            self.signal_due = self.signal_due.min(step);
         }
     }
 }

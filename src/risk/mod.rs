@@ -6,4 +6,4 @@ mod sizing;
 
 pub use approval::{Approved, Venue};
 pub use limits::{Defense, Limits, RiskDesk};
-pub use sizing::{Sizing, whole_shares};
+pub use sizing::{Sizing, signed_shares, whole_shares};

@@ -5,6 +5,7 @@ mod fill;
 mod instruments;
 mod order;
 mod portfolio;
+mod signals;
 mod strategy;
 mod trade;
 mod view;
@@ -17,6 +18,7 @@ pub use order::{
     TimeInForce, Trail,
 };
 pub use portfolio::{Costs, Execution, Portfolio};
-pub use strategy::{Command, CrossoverId, IndicatorId, Orders, Setup, Signals, Strategy, Wake};
+pub use signals::{ColumnCache, IndicatorId, Setup, SignalBar, SignalId, Signals};
+pub use strategy::{Command, Holding, Orders, PositionSize, Strategy, Wake};
 pub use trade::{Trade, TradeBook};
 pub use view::{Columns, Past, SessionView, View};
