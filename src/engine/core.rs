@@ -189,11 +189,9 @@ impl<'m> Core<'m> {
                             continue;
                         }
                     }
-                    let price = match self.market.ended(driver, day, step).checked_sub(1) {
-                        Some(i) => self.instruments.close(request.symbol, i, now),
-                        None => f64::NAN,
-                    };
-                    let verdict = self.desk.approve(order, &self.portfolio, &self.instruments, price);
+                    let instruments = &self.instruments;
+                    let price = |symbol| instruments.last_close(symbol, day, step).unwrap_or(f64::NAN);
+                    let verdict = self.desk.approve(order, &self.portfolio, instruments, price);
                     self.send(&order, verdict, venue);
                 }
                 Command::Cancel(id) => {

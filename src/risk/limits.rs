@@ -103,13 +103,29 @@ impl RiskDesk {
         if self.limits.disable_all_trades { Err("DISABLE_ALL_TRADES") } else { Ok(Approved::new(order)) }
     }
 
-    /// Yes, or the reason why not.
+    /// Yes, or the reason why not, for an order that `portfolio` has entered. `price` gives the last known close
+    /// of an instrument in dollars, NaN where there is none yet.
+    ///
+    /// # Initial margin
+    ///
+    /// In a margin account an order that opens or enlarges a position is refused if the account could not carry
+    /// it together with everything else that may still fill: the sum over instruments of
+    ///
+    /// ```text
+    /// price x max(|position + open buys|, |position - open sells|)
+    /// ```
+    ///
+    /// with this order among the open ones, times the initial margin, must not exceed equity (one part in 10^9
+    /// is left to rounding). Orders decided at one instant so share the account in the order in which they are
+    /// sent, and an order that turns a position counts what it leaves, not what it closes.
+    /// [`Portfolio::exposure`] tells which orders and prices count. An order in an instrument without a price is
+    /// not tested.
     pub fn approve(
         &mut self,
         order: Order,
         portfolio: &Portfolio,
         instruments: &Instruments<'_>,
-        price: f64,
+        price: impl Fn(SymbolId) -> f64,
     ) -> Result<Approved<Order>, &'static str> {
         let request = &order.request;
         check_form(request)?;
@@ -136,8 +152,8 @@ impl RiskDesk {
             return Err("DAILY_LOSS_LIMIT");
         }
         self.check_positions(&order, portfolio)?;
-        self.check_account(&order, opening, portfolio, instruments, price)?;
-        self.check_defense(&order, opening * price, portfolio)?;
+        self.check_account(&order, portfolio, instruments, &price)?;
+        self.check_defense(&order, opening * price(order.request.symbol), portfolio)?;
         Ok(Approved::new(order))
     }
 
@@ -164,10 +180,9 @@ impl RiskDesk {
     fn check_account(
         &self,
         order: &Order,
-        opening: f64,
         portfolio: &Portfolio,
         instruments: &Instruments<'_>,
-        price: f64,
+        price: impl Fn(SymbolId) -> f64,
     ) -> Result<(), &'static str> {
         let rules = &self.limits.account;
         let request = &order.request;
@@ -183,10 +198,9 @@ impl RiskDesk {
                 }
             }
         }
-        if rules.kind == AccountKind::Margin && price.is_finite() {
+        if rules.kind == AccountKind::Margin && price(request.symbol).is_finite() {
             let equity = portfolio.account.equity();
-            let exposure = portfolio.account.gross() + opening * price;
-            if exposure * rules.initial_margin > equity * (1.0 + 1e-9) {
+            if portfolio.exposure(price) * rules.initial_margin > equity * (1.0 + 1e-9) {
                 return Err("initial margin");
             }
         }

@@ -97,6 +97,13 @@ impl<'m> Instruments<'m> {
         }
     }
 
+    /// Value of the instrument at the last close known at `step` of `day`; `None` before its driver's first bar.
+    #[inline]
+    pub fn last_close(&self, symbol: SymbolId, day: usize, step: usize) -> Option<f64> {
+        let last = self.market.ended(self.driver(symbol), day, step).checked_sub(1)?;
+        Some(self.close(symbol, last, self.market.steps[step]))
+    }
+
     /// Name in files: the symbol, or `AAPL 2024-01-19 P 150`.
     pub fn name(&self, symbol: SymbolId) -> String {
         match self.put(symbol) {

@@ -119,14 +119,9 @@ impl<'a> View<'a> {
         self.portfolio.orders.get(id.0 as usize).filter(|r| r.order.strategy == self.strategy)
     }
 
-    /// The price at which an instrument is valued now.
+    /// The price at which an instrument is valued now; NaN before its first bar.
     pub fn price(&self, symbol: SymbolId) -> f64 {
-        let driver = self.instruments.driver(symbol);
-        let ended = self.market.ended(driver, self.day, self.step);
-        match ended.checked_sub(1) {
-            Some(i) => self.instruments.close(symbol, i, self.now()),
-            None => f64::NAN,
-        }
+        self.instruments.last_close(symbol, self.day, self.step).unwrap_or(f64::NAN)
     }
 
     /// The volatility index as it is known now: the last intraday bar that has ended in this session, else
