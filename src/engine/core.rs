@@ -3,8 +3,8 @@
 use crate::market::{Market, SymbolId};
 use crate::risk::{Approved, Limits, RiskDesk, Venue};
 use crate::trading::{
-    Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side,
-    Signals, Strategy, View, Wake,
+    ColumnCache, Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PositionSize,
+    PutContract, Setup, Side, Signal, Signals, Strategy, View, Wake,
 };
 
 /// A strategy with how the core treats it.
@@ -45,12 +45,18 @@ pub struct Core<'m> {
 const NOT_TODAY: usize = usize::MAX;
 
 impl<'m> Core<'m> {
-    /// A core with `cash` dollars. Strategies decide in the given order.
-    pub fn new(market: &'m Market, strategies: Vec<StrategySetup>, limits: Limits, cash: f64) -> Core<'m> {
+    /// A core with `cash` dollars. Strategies decide in the given order. `cache`: indicator columns that runs share.
+    pub fn new(
+        market: &'m Market,
+        strategies: Vec<StrategySetup>,
+        limits: Limits,
+        cash: f64,
+        cache: Option<&ColumnCache>,
+    ) -> Core<'m> {
         let bound = strategies.iter().map(|s| s.bound_to_position_limit).collect();
         let mut slots = Vec::with_capacity(strategies.len());
         for mut setup in strategies {
-            let mut window = Setup::new(market, None);
+            let mut window = Setup::new(market, cache);
             let wake = setup.strategy.start(&mut window);
             let signals = window.into_signals();
             let signal_cursor = vec![0; signals.all().len()];
@@ -81,6 +87,13 @@ impl<'m> Core<'m> {
     /// Names of the strategies in order of decision.
     pub fn strategy_names(&self) -> Vec<String> {
         self.slots.iter().map(|s| s.strategy.name().to_string()).collect()
+    }
+
+    /// The signal and the size, when there is one strategy alone and all it does is to hold a signal.
+    pub(crate) fn holding(&self) -> Option<(&Signal, PositionSize)> {
+        let [slot] = self.slots.as_slice() else { return None };
+        let holding = slot.strategy.holding().filter(|_| !self.desk.is_bound(0))?;
+        Some((slot.signals.signal(holding.signal), holding.size))
     }
 
     /// Names in files of orders that came from a file, by order id; empty when there are none.

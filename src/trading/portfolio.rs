@@ -335,7 +335,7 @@ impl Portfolio {
 }
 
 /// Lowest and highest price certainly seen between bar `from` (its close) and bar `to` (left out).
-fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32) -> (f64, f64) {
+pub(crate) fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32) -> (f64, f64) {
     let driver = instruments.driver(symbol);
     let series = &instruments.market.series[driver.index()];
     let close = series.close[from as usize];

@@ -1,0 +1,111 @@
+//! Where an order fills and how far it slips: computed as needed, or once for many runs over the same bars.
+
+use crate::backtest::RunConfig;
+use crate::market::{Bar, Market, Nanos, SymbolId};
+use crate::sim::random::symbol_key;
+use crate::sim::{FillRule, Path, SimRules, nearer_is_low};
+use crate::trading::Side;
+
+/// Most draws that are made in advance.
+const MOST_DRAWS: usize = 1 << 17;
+
+/// Prices on the path and random draws of the only symbol of a market, under the rules of a run.
+#[derive(Debug)]
+pub(in crate::backtest) struct FillPrices {
+    rules: SimRules,
+    draw_key: u64,
+    /// Lowest and highest close of each day.
+    day_closes: Vec<(f64, f64)>,
+    /// By bar: prices of an order that was decided at the end of the bar before, under both orders of extremes.
+    raw: Vec<[f64; 2]>,
+    /// By number of the order.
+    draws: Vec<f64>,
+}
+
+impl FillPrices {
+    /// For one run: nothing but the days' closes is computed in advance.
+    pub fn new(market: &Market, config: &RunConfig) -> FillPrices {
+        let close = &market.series[0].close;
+        let extremes = |day: usize| {
+            let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
+            for &c in &close[market.day_range(SymbolId(0), day)] {
+                lowest = if c < lowest { c } else { lowest };
+                highest = if c > highest { c } else { highest };
+            }
+            (lowest, highest)
+        };
+        FillPrices {
+            rules: config.rules.clone(),
+            draw_key: symbol_key(config.rules.seed, &market.symbols[0]),
+            day_closes: (0..market.days.len()).map(extremes).collect(),
+            raw: Vec::new(),
+            draws: Vec::new(),
+        }
+    }
+
+    /// For many runs: prices of all bars and the first draws are computed now.
+    pub fn shared(market: &Market, config: &RunConfig) -> FillPrices {
+        let mut prices = FillPrices::new(market, config);
+        if !prices.rules.fill.is_immediate() {
+            let mut raw = Vec::with_capacity(market.steps.len());
+            for day in 0..market.days.len() {
+                raw.extend(market.day_range(SymbolId(0), day).map(|bar| match bar.checked_sub(1) {
+                    Some(before) => prices.on_path(market, day, bar, market.steps[before] + prices.latency()),
+                    // No order can have been decided before the first bar.
+                    None => [f64::NAN; 2],
+                }));
+            }
+            prices.raw = raw;
+        }
+        let draws = market.steps.len().min(MOST_DRAWS) as u32;
+        prices.draws = (0..draws).map(|number| prices.draw(number)).collect();
+        prices
+    }
+
+    fn latency(&self) -> Nanos {
+        if self.rules.fill.ignores_latency() { 0 } else { self.rules.latency }
+    }
+
+    /// Lowest and highest close of a day.
+    pub fn day_closes(&self, day: usize) -> (f64, f64) {
+        self.day_closes[day]
+    }
+
+    /// Slippage of an order, percent.
+    pub fn draw(&self, number: u32) -> f64 {
+        match self.draws.get(number as usize) {
+            Some(&draw) => draw,
+            None => self.rules.slippage.draw(self.draw_key, number),
+        }
+    }
+
+    /// Ask - bid of a bar, where there are quotes.
+    pub fn spread(&self, market: &Market, bar: usize) -> Option<f64> {
+        market.series[0].quotes.as_ref().and_then(|quotes| quotes.spread(bar))
+    }
+
+    /// Prices before slippage, in bar `bar` of `day`, of an order that was decided at the end of the bar before
+    /// (under `close` and `quote`: of this bar): under the order of extremes of the rule `path`, and the other.
+    pub fn raw(&self, market: &Market, day: usize, bar: usize, arrival: Nanos, side: Side) -> [f64; 2] {
+        if let Some(raw) = self.raw.get(bar) {
+            return *raw;
+        }
+        let series = &market.series[0];
+        match (self.rules.fill, &series.quotes, side) {
+            (FillRule::Quote, Some(quotes), Side::Buy) => [quotes.ask_close[bar]; 2],
+            (FillRule::Quote, Some(quotes), Side::Sell) => [quotes.bid_close[bar]; 2],
+            (FillRule::Close | FillRule::Quote, ..) => [series.close[bar]; 2],
+            _ => self.on_path(market, day, bar, arrival),
+        }
+    }
+
+    fn on_path(&self, market: &Market, day: usize, bar: usize, arrival: Nanos) -> [f64; 2] {
+        let series = &market.series[0];
+        let (start, end) = (series.start[bar], market.end_of(SymbolId(0), bar, day));
+        let prices: Bar = series.bar(bar);
+        let low_first = nearer_is_low(&prices);
+        let path = Path::new(&prices, start, end, low_first);
+        let position = path.position(arrival);
+        [path.price(position), Path::new(&prices, start, end, !low_first).price(position)]
+    }
+}
