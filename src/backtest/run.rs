@@ -182,13 +182,7 @@ impl<'m> Run<'m> {
                 ActionKind::Dividend { amount } => self.core.portfolio.dividend(action.symbol, amount),
                 ActionKind::Split { ratio } => {
                     let open = self.market.days[day].open;
-                    self.venue.cancel_all(
-                        action.symbol,
-                        open,
-                        "split",
-                        &mut self.core.portfolio,
-                        &self.core.instruments,
-                    );
+                    self.venue.split(action.symbol, ratio, open, &mut self.core.portfolio, &self.core.instruments);
                     self.core.portfolio.split(action.symbol, ratio);
                 }
             }

@@ -62,8 +62,11 @@ impl Target {
             _ => match self.qty {
                 Some(qty) => qty,
                 None => {
-                    let Some(close) = view.past(symbol).close() else { return };
-                    whole_shares(self.weight * view.equity(), close, self.fractional)
+                    let price = view.price(symbol);
+                    if price.is_nan() {
+                        return;
+                    }
+                    whole_shares(self.weight * view.equity(), price, self.fractional)
                 }
             },
         };
