@@ -36,7 +36,7 @@ pub fn run(
     let days = 0..market.days.len();
     let mut run = Run::new(market, config, strategies, None);
     if let Some((signal, size)) = run.core.holding().filter(|_| qualifies(market, config)) {
-        let prices = FillPrices::new(market, config);
+        let prices = FillPrices::new(market, config, signal.changes.len());
         let mut kept = Everything::new(market, config.cash, signal.changes.len());
         let path = SignalPath { market, config, signal, size, prices: &prices };
         if let Some(costs) = path.run(days.clone(), &mut kept, stop)? {
@@ -272,13 +272,7 @@ impl<'m> Run<'m> {
                 ActionKind::Dividend { amount } => self.core.portfolio.dividend(action.symbol, amount),
                 ActionKind::Split { ratio } => {
                     let open = self.market.days[day].open;
-                    self.venue.cancel_all(
-                        action.symbol,
-                        open,
-                        "split",
-                        &mut self.core.portfolio,
-                        &self.core.instruments,
-                    );
+                    self.venue.split(action.symbol, ratio, open, &mut self.core.portfolio, &self.core.instruments);
                     self.core.portfolio.split(action.symbol, ratio);
                 }
             }

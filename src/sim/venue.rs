@@ -386,8 +386,22 @@ impl<'m> SimVenue<'m> {
         self.books[symbol.index()].live.retain(|o| o.stage != Stage::Done);
     }
 
-    /// Cancels every order of an instrument at once, without latency: a split.
-    pub fn cancel_all(
+    /// A split of `ratio` shares for one: every order of the instrument is cancelled at once, without latency,
+    /// and what was taken from the volume of the last bar counts in new shares.
+    pub fn split(
+        &mut self,
+        symbol: SymbolId,
+        ratio: f64,
+        time: Nanos,
+        portfolio: &mut Portfolio,
+        instruments: &Instruments<'_>,
+    ) {
+        self.cancel_all(symbol, time, "split", portfolio, instruments);
+        self.books[symbol.index()].volume_used *= ratio;
+    }
+
+    /// Cancels every order of an instrument at once, without latency.
+    fn cancel_all(
         &mut self,
         symbol: SymbolId,
         time: Nanos,

@@ -44,8 +44,7 @@ impl Strategy for HoldSignal {
             let (side, reason) = view.signal(*signal);
             if side != *last {
                 *last = side;
-                let Some(close) = view.past(*symbol).close() else { continue };
-                let wanted = signed_shares(&self.size, side, view.equity(), close);
+                let wanted = signed_shares(&self.size, side, view.equity(), view.price(*symbol));
                 move_to(wanted, *symbol, view, orders, reason);
             }
         }

@@ -256,7 +256,7 @@ impl Portfolio {
         self.account.cash -= delta * execution.price + execution.commission;
         if self.account.position(symbol) == 0.0 {
             // Until a bar of this session ends, it is worth what the bar it was filled in closed at.
-            let close = instruments.close(symbol, execution.bar as usize, execution.time);
+            let close = instruments.old_close(symbol, execution.bar as usize, execution.time);
             self.account.set_mark(symbol, close);
         }
         self.account.add(symbol, delta);
@@ -294,7 +294,7 @@ impl Portfolio {
             bar: execution.bar,
             reason: request.reason,
         };
-        self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to));
+        self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to, leg.time));
     }
 
     /// A split of `ratio` shares for one.
@@ -334,14 +334,18 @@ impl Portfolio {
     }
 }
 
-/// Lowest and highest price certainly seen between bar `from` (its close) and bar `to` (left out).
-pub(crate) fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32) -> (f64, f64) {
+/// Lowest and highest price certainly seen between bar `from` (its close) and bar `to` (left out), in the shares
+/// of `time`.
+pub(crate) fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32, time: Nanos) -> (f64, f64) {
     let driver = instruments.driver(symbol);
     let series = &instruments.market.series[driver.index()];
-    let close = series.close[from as usize];
-    let between = from as usize + 1..to as usize;
-    let low = lowest(&series.low[between.clone()], close);
-    let high = highest(&series.high[between], close);
+    let (low, high) = if instruments.has_splits(driver) {
+        extremes_over_splits(instruments, driver, from as usize, to as usize, time)
+    } else {
+        let close = series.close[from as usize];
+        let between = from as usize + 1..to as usize;
+        (lowest(&series.low[between.clone()], close), highest(&series.high[between], close))
+    };
     match instruments.put(symbol) {
         None => (low, high),
         // Valued at the end of the holding time: a bound on the excursion, not its exact value.
@@ -350,6 +354,31 @@ pub(crate) fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u3
             (put.price(high, time), put.price(low, time))
         }
     }
+}
+
+/// As [`extremes`], bars in the same shares together.
+fn extremes_over_splits(
+    instruments: &Instruments<'_>,
+    driver: SymbolId,
+    from: usize,
+    to: usize,
+    time: Nanos,
+) -> (f64, f64) {
+    let series = &instruments.market.series[driver.index()];
+    let ratio = |bar: usize| instruments.split_ratio(driver, series.start[bar], time);
+    let close = series.close[from] / ratio(from);
+    let (mut low, mut high) = (close, close);
+    let mut begin = from + 1;
+    while begin < to {
+        let split = instruments.next_split(driver, series.start[begin]);
+        let rest = &series.start[begin..to];
+        let end = if split > rest[rest.len() - 1] { to } else { begin + rest.partition_point(|&t| t < split) };
+        let ratio = ratio(begin);
+        low = low.min(lowest(&series.low[begin..end], f64::INFINITY) / ratio);
+        high = high.max(highest(&series.high[begin..end], f64::NEG_INFINITY) / ratio);
+        begin = end;
+    }
+    (low, high)
 }
 
 // Four running minima let the compiler use vector instructions; a minimum does not depend on the order.

@@ -256,6 +256,57 @@ fn a_split_multiplies_positions_and_cancels_orders() {
     assert_close(cash_at_end(&result, &market), 10_000.0 - 1_400.0 + 70.0 * 21.0);
     assert_eq!(result.trades.len(), 1);
     assert_close(result.trades[0].pnl, 70.0);
+    // 140 before the split was 20 in the shares sold: nothing lost or gained but the last dollar a share.
+    assert_close(result.trades[0].mae, 0.0);
+    assert_close(result.trades[0].mfe, 70.0);
+}
+
+/// A 7-for-1 split; on its day `B` trades from the open, `A` only from minute 3 on. What is decided for `A` before
+/// that meets the last close in new shares: 140 is 20, quotes of 139.3 and 140.7 are 19.9 and 20.1. 10 % of the
+/// 1000 shares of the last bar are 700 new ones. The position is worth its 20 until `A` trades at 21.
+#[test]
+fn before_its_first_bar_after_a_split_a_symbol_is_worth_its_last_close_in_new_shares() {
+    let thin = Bar { volume: 1_000.0, ..flat(140.0) };
+    let day: &[Bar] = &[flat(50.0), flat(50.0), flat(50.0), flat(50.0), flat(50.0), flat(50.0)];
+    let (before, after) = ([thin, thin], [flat(21.0), flat(21.0), flat(21.0)]);
+    let mut small = market(&[("B", &[day, day])])
+        .symbol("A", |day, minute| match day {
+            0 => before.get(minute).copied(),
+            _ => minute.checked_sub(3).and_then(|m| after.get(m).copied()),
+        })
+        .quoted("A", 0.7);
+    let a = small.id("A");
+    let date = small.sessions[1].date;
+    small.parts.actions = vec![CorporateAction { date, symbol: a, kind: ActionKind::Split { ratio: 7.0 } }];
+    let market = small.build();
+    let mut config = margin_account(100_000.0);
+    config.rules.participation = 0.1;
+    let lines = [format!("{},1,A,buy,market,690,,,,", at(1, 2)), format!("{},2,A,sell,market,50,,,,", at(1, 2))];
+    for (rule, buy, sell) in [("close", 20.0, 20.0), ("quote", 20.1, 19.9)] {
+        config.rules.fill = rule.parse().unwrap();
+        let result = run_lines(&market, &config, &lines);
+        let fills: Vec<(f64, f64)> = result.fills.iter().map(|f| (f.side.sign() * f.qty, f.price)).collect();
+        // 700 shares can be had of the bar, 10 are left for the second order and 40 wait for the next bar, at 21.
+        assert_eq!(fills.len(), 3, "{rule}: {fills:?}");
+        for ((qty, price), (expected, at)) in fills.into_iter().zip([(690.0, buy), (-10.0, sell), (-40.0, 21.0)]) {
+            assert_close(qty, expected);
+            assert_close(price, at);
+        }
+        let step = |minute: usize| result.equity[6 + minute - 1];
+        assert_close(step(2), 100_000.0 - 690.0 * buy + 10.0 * sell + 680.0 * 20.0);
+        assert_close(step(3), step(2));
+        assert_close(step(4), 100_000.0 - 690.0 * buy + 10.0 * sell + 40.0 * 21.0 + 640.0 * 21.0);
+        let exposure = result.equity_curve(&market).exposure[6 + 1];
+        assert_close(exposure, 680.0 * 20.0 / step(2));
+    }
+    // So does the initial margin: 10000 at 20 are twice the equity.
+    let close = RunConfig {
+        rules: SimRules { fill: "close".parse().unwrap(), ..SimRules::default() },
+        ..margin_account(100_000.0)
+    };
+    let lines = [format!("{},1,A,buy,market,10000,,,,", at(1, 2)), format!("{},2,A,buy,market,1,,,,", at(1, 2))];
+    let result = run_lines(&market, &close, &lines);
+    assert_eq!(states(&result), [OrderState::Filled, OrderState::Rejected]);
 }
 
 /// 15 shares become 22.5 in a 3-for-2 split. Without fractions, 22 or 0.5 more cannot be traded for themselves,

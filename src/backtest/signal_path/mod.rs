@@ -24,8 +24,9 @@ pub(super) use record::{Everything, Kept, SummaryOnly};
 use super::run::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
 use crate::market::{ActionKind, Market, Nanos, SymbolId};
 use crate::risk::{covers_initial_margin, leaves_whole_shares, loss_threshold, night_costs, signed_shares};
-use crate::sim::FillRule;
+use crate::sim::{FillRule, Slippage};
 use crate::trading::{AccountKind, Costs, OrderState, PositionSize, QTY_EPSILON, Side, Signal, SignalChange};
+use prices::start_of;
 use record::{Filled, Submitted};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +53,8 @@ struct OnItsWay {
     arrival: Nanos,
     /// The bar in which it fills.
     bar: usize,
+    /// Prices before slippage under both orders of the bar's extremes.
+    raw: [f64; 2],
     reason: &'static str,
 }
 
@@ -112,6 +115,8 @@ impl SignalPath<'_> {
         let first = self.market.days.get(days.start).map_or(0, |day| day.first_step);
         let changes = &self.signal.changes;
         let mut cursor = changes.partition_point(|change| (change.bar as usize) < first);
+        let first_change = cursor;
+        let planned = self.prices.of_changes(self.market, &changes[first_change..]);
         let mut action = 0;
         for day in days {
             if stop.load(Ordering::Relaxed) {
@@ -139,12 +144,12 @@ impl SignalPath<'_> {
                     }
                     kept.rows(from..at, state.cash, state.position);
                 }
-                let signal = (at == change).then(|| {
+                let decision = (at == change).then(|| {
                     cursor += 1;
-                    changes[cursor - 1]
+                    (changes[cursor - 1], planned.get(cursor - 1 - first_change).copied())
                 });
-                let Ok(equity) = self.step(day, at, signal, &mut state, kept) else { return Ok(None) };
-                kept.row(at, equity);
+                let Ok(equity) = self.step(day, at, decision, &mut state, kept) else { return Ok(None) };
+                kept.row(equity);
                 kept.cash(at, state.cash);
                 previous_close = equity;
                 from = at + 1;
@@ -207,7 +212,7 @@ impl SignalPath<'_> {
         &self,
         day: usize,
         at: usize,
-        change: Option<SignalChange>,
+        decision: Option<(SignalChange, Option<[f64; 2]>)>,
         state: &mut State,
         kept: &mut K,
     ) -> Result<f64, Unforeseen> {
@@ -228,9 +233,9 @@ impl SignalPath<'_> {
                 self.liquidate(day, at, MARGIN_CALL.reason, state, kept)?;
             }
         }
-        if let Some(change) = change.filter(|change| change.side != state.side) {
+        if let Some((change, planned)) = decision.filter(|(change, _)| change.side != state.side) {
             state.side = change.side;
-            self.decide(day, at, equity, close, self.signal.reason(change), state, kept)?;
+            self.decide(day, at, equity, close, self.signal.reason(change), planned, state, kept)?;
         }
         if self.config.rules.fill.is_immediate() && state.on_its_way.is_some() {
             self.fill(day, state, kept);
@@ -263,7 +268,7 @@ impl SignalPath<'_> {
         let side = if state.position > 0.0 { Side::Sell } else { Side::Buy };
         let number = state.next_order();
         state.liquidating = true;
-        self.send(day, at, number, side, state.position.abs(), reason, state, kept)
+        self.send(day, at, number, side, state.position.abs(), reason, None, state, kept)
     }
 
     /// One market order from the position, what is on its way counted in, to what the signal wants.
@@ -275,6 +280,7 @@ impl SignalPath<'_> {
         equity: f64,
         close: f64,
         reason: &'static str,
+        planned: Option<[f64; 2]>,
         state: &mut State,
         kept: &mut K,
     ) -> Result<(), Unforeseen> {
@@ -308,7 +314,7 @@ impl SignalPath<'_> {
         }
         if let Some(refusal) = refused {
             let number = state.next_order();
-            let decided = self.market.steps[at];
+            let decided = self.market.time_of(day, at);
             kept.submitted(&Submitted { number, side, qty, decided, reason });
             kept.event(number, decided, OrderState::Rejected, 0.0, refusal);
             return Ok(());
@@ -318,7 +324,7 @@ impl SignalPath<'_> {
         }
         let number = state.next_order();
         state.liquidating = false;
-        self.send(day, at, number, side, qty, reason, state, kept)
+        self.send(day, at, number, side, qty, reason, planned, state, kept)
     }
 
     /// Sends an order that was approved, if it fills within the next bar.
@@ -331,28 +337,31 @@ impl SignalPath<'_> {
         side: Side,
         qty: f64,
         reason: &'static str,
+        planned: Option<[f64; 2]>,
         state: &mut State,
         kept: &mut K,
     ) -> Result<(), Unforeseen> {
         let rules = &self.config.rules;
-        let decided = self.market.steps[at];
+        let decided = self.market.time_of(day, at);
         let arrival = decided + if rules.fill.ignores_latency() { 0 } else { rules.latency };
         let bar = if rules.fill.is_immediate() { at } else { at + 1 };
+        let fill_day = day + usize::from(bar == self.market.days[day].end_step);
         if !rules.fill.is_immediate() {
-            let today = &self.market.days[day];
             // An order of a session that is not over fills within it, a later one within the next session.
-            let last = if decided < today.end { today.end_step } else { self.market.steps.len() };
-            let meets = bar < last && self.market.steps[bar] > arrival;
-            let waits = rules.fill == FillRule::NextOpen && meets && arrival > self.market.series[0].start[bar];
-            if !meets || waits {
+            let expires = decided < self.market.days[day].end && fill_day > day;
+            let meets = fill_day < self.market.days.len() && !expires && self.market.time_of(fill_day, bar) > arrival;
+            let waits = || rules.fill == FillRule::NextOpen && arrival > start_of(self.market, fill_day, bar);
+            if !meets || waits() {
                 return Err(Unforeseen);
             }
-        } else if !self.prices.raw(self.market, day, bar, arrival, side)[0].is_finite() {
+        }
+        let raw = planned.unwrap_or_else(|| self.prices.raw(self.market, fill_day, bar, arrival, side));
+        if !raw[0].is_finite() {
             return Err(Unforeseen);
         }
         kept.submitted(&Submitted { number, side, qty, decided, reason });
         kept.event(number, decided, OrderState::Submitting, 0.0, reason);
-        state.on_its_way = Some(OnItsWay { number, side, qty, arrival, bar, reason });
+        state.on_its_way = Some(OnItsWay { number, side, qty, arrival, bar, raw, reason });
         Ok(())
     }
 
@@ -365,10 +374,14 @@ impl SignalPath<'_> {
         let sign = side.sign();
         let date = self.market.days[day].date;
         let slip_pct = self.prices.draw(order.number);
-        let spread = self.prices.spread(self.market, bar);
-        let volume = self.market.series[0].volume[bar];
-        let close = self.market.series[0].close[bar];
-        let raw = self.prices.raw(self.market, day, bar, order.arrival, side);
+        let series = &self.market.series[0];
+        // Only this model looks at them, and every column looked at costs.
+        let (spread, volume) = match rules.slippage {
+            Slippage::RuleBased(_) => (series.quotes.as_ref().and_then(|q| q.spread(bar)), series.volume[bar]),
+            _ => (None, f64::NAN),
+        };
+        let close = series.close[bar];
+        let raw = order.raw;
         let outcome = |raw: f64| {
             let price = rules.slippage.price(raw, sign, slip_pct, qty, spread, volume);
             let fee = rules.commission.fee(side, 0.0 + qty, 0.0 + qty * price, date) - 0.0;

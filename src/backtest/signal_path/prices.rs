@@ -4,7 +4,7 @@ use crate::backtest::RunConfig;
 use crate::market::{Bar, Market, Nanos, SymbolId};
 use crate::sim::random::symbol_key;
 use crate::sim::{FillRule, Path, SimRules, nearer_is_low};
-use crate::trading::Side;
+use crate::trading::{Side, SignalChange};
 
 /// Most draws that are made in advance.
 const MOST_DRAWS: usize = 1 << 17;
@@ -17,14 +17,15 @@ pub(in crate::backtest) struct FillPrices {
     /// Lowest and highest close of each day.
     day_closes: Vec<(f64, f64)>,
     /// By bar: prices of an order that was decided at the end of the bar before, under both orders of extremes.
+    /// Empty: computed as needed.
     raw: Vec<[f64; 2]>,
     /// By number of the order.
     draws: Vec<f64>,
 }
 
 impl FillPrices {
-    /// For one run: nothing but the days' closes is computed in advance.
-    pub fn new(market: &Market, config: &RunConfig) -> FillPrices {
+    /// For one run, with draws for `orders` orders.
+    pub fn new(market: &Market, config: &RunConfig, orders: usize) -> FillPrices {
         let close = &market.series[0].close;
         let extremes = |day: usize| {
             let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -34,18 +35,21 @@ impl FillPrices {
             }
             (lowest, highest)
         };
-        FillPrices {
+        let mut prices = FillPrices {
             rules: config.rules.clone(),
             draw_key: symbol_key(config.rules.seed, &market.symbols[0]),
             day_closes: (0..market.days.len()).map(extremes).collect(),
             raw: Vec::new(),
             draws: Vec::new(),
-        }
+        };
+        // Together, since the processor then works on several at a time.
+        prices.draws = (0..orders.min(MOST_DRAWS) as u32).map(|number| prices.draw(number)).collect();
+        prices
     }
 
-    /// For many runs: prices of all bars and the first draws are computed now.
+    /// For many runs: also the prices of all bars are computed now.
     pub fn shared(market: &Market, config: &RunConfig) -> FillPrices {
-        let mut prices = FillPrices::new(market, config);
+        let mut prices = FillPrices::new(market, config, market.steps.len());
         if !prices.rules.fill.is_immediate() {
             let mut raw = Vec::with_capacity(market.steps.len());
             for day in 0..market.days.len() {
@@ -57,13 +61,32 @@ impl FillPrices {
             }
             prices.raw = raw;
         }
-        let draws = market.steps.len().min(MOST_DRAWS) as u32;
-        prices.draws = (0..draws).map(|number| prices.draw(number)).collect();
         prices
     }
 
     fn latency(&self) -> Nanos {
         if self.rules.fill.ignores_latency() { 0 } else { self.rules.latency }
+    }
+
+    /// Prices before slippage of the orders that changes of a signal lead to, in their order: as
+    /// [`FillPrices::raw`] gives one by one. Empty where a table of all bars is there, or no path is walked.
+    pub fn of_changes(&self, market: &Market, changes: &[SignalChange]) -> Vec<[f64; 2]> {
+        if !self.raw.is_empty() || self.rules.fill.is_immediate() {
+            return Vec::new();
+        }
+        let mut day = 0;
+        let mut price_of = |change: &SignalChange| {
+            let (before, bar) = (change.bar as usize, change.bar as usize + 1);
+            while market.days.get(day).is_some_and(|d| before >= d.end_step) {
+                day += 1;
+            }
+            let next = day + usize::from(bar == market.days[day].end_step);
+            if next == market.days.len() {
+                return [f64::NAN; 2];
+            }
+            self.on_path(market, next, bar, market.time_of(day, before) + self.latency())
+        };
+        changes.iter().map(&mut price_of).collect()
     }
 
     /// Lowest and highest close of a day.
@@ -77,11 +100,6 @@ impl FillPrices {
             Some(&draw) => draw,
             None => self.rules.slippage.draw(self.draw_key, number),
         }
-    }
-
-    /// Ask - bid of a bar, where there are quotes.
-    pub fn spread(&self, market: &Market, bar: usize) -> Option<f64> {
-        market.series[0].quotes.as_ref().and_then(|quotes| quotes.spread(bar))
     }
 
     /// Prices before slippage, in bar `bar` of `day`, of an order that was decided at the end of the bar before
@@ -101,11 +119,19 @@ impl FillPrices {
 
     fn on_path(&self, market: &Market, day: usize, bar: usize, arrival: Nanos) -> [f64; 2] {
         let series = &market.series[0];
-        let (start, end) = (series.start[bar], market.end_of(SymbolId(0), bar, day));
+        let (start, end) = (start_of(market, day, bar), market.time_of(day, bar));
         let prices: Bar = series.bar(bar);
         let low_first = nearer_is_low(&prices);
         let path = Path::new(&prices, start, end, low_first);
         let position = path.position(arrival);
         [path.price(position), Path::new(&prices, start, end, !low_first).price(position)]
     }
+}
+
+/// Start of a bar of the only symbol.
+#[inline]
+pub(super) fn start_of(market: &Market, day: usize, bar: usize) -> Nanos {
+    // Bars that follow each other without gap begin where the one before ends.
+    let d = &market.days[day];
+    if d.even_from.is_some() && bar > d.first_step { market.time_of(day, bar - 1) } else { market.series[0].start[bar] }
 }

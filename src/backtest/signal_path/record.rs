@@ -59,10 +59,10 @@ pub(in crate::backtest) trait Kept {
     fn filled(&mut self, fill: Filled);
     /// The other order of a bar's extremes fills an order differently, which changes equity by so many dollars.
     fn ambiguous(&mut self, number: u32, difference: f64);
-    /// Bar ends at which nothing happens, with cash and position.
+    /// The next bar ends, at which nothing happens, with cash and position.
     fn rows(&mut self, steps: Range<usize>, cash: f64, position: f64);
-    /// Equity at one bar end.
-    fn row(&mut self, step: usize, equity: f64);
+    /// Equity at the next bar end.
+    fn row(&mut self, equity: f64);
     /// Cash from a bar end on.
     fn cash(&mut self, step: usize, cash: f64);
     /// Equity at the end of a day.
@@ -99,7 +99,7 @@ impl<'m> Everything<'m> {
             events: Vec::with_capacity(3 * orders),
             fills: Vec::with_capacity(orders),
             trades,
-            equity: vec![0.0; market.steps.len()],
+            equity: Vec::with_capacity(market.steps.len()),
             cash_changes: Vec::with_capacity(orders),
             recorded_cash: cash,
             daily: Vec::with_capacity(market.days.len()),
@@ -163,8 +163,8 @@ impl Kept for Everything<'_> {
             commission: fill.commission,
             slippage: fill.slippage,
         });
-        let instruments = &self.instruments;
-        self.trades.book(SYMBOL, fill.leg(), |from, to| extremes(instruments, SYMBOL, from, to));
+        let (instruments, time) = (&self.instruments, fill.time);
+        self.trades.book(SYMBOL, fill.leg(), |from, to| extremes(instruments, SYMBOL, from, to, time));
     }
 
     fn ambiguous(&mut self, number: u32, difference: f64) {
@@ -173,18 +173,16 @@ impl Kept for Everything<'_> {
     }
 
     fn rows(&mut self, steps: Range<usize>, cash: f64, position: f64) {
-        let rows = &mut self.equity[steps.clone()];
         if position == 0.0 {
-            rows.fill(cash);
-            return;
-        }
-        for (row, &close) in rows.iter_mut().zip(&self.instruments.market.series[0].close[steps]) {
-            *row = cash + position * close;
+            self.equity.resize(steps.end, cash);
+        } else {
+            let closes = &self.instruments.market.series[0].close[steps];
+            self.equity.extend(closes.iter().map(|close| cash + position * close));
         }
     }
 
-    fn row(&mut self, step: usize, equity: f64) {
-        self.equity[step] = equity;
+    fn row(&mut self, equity: f64) {
+        self.equity.push(equity);
     }
 
     fn cash(&mut self, step: usize, cash: f64) {
@@ -248,7 +246,7 @@ impl Kept for SummaryOnly {
 
     fn rows(&mut self, _: Range<usize>, _: f64, _: f64) {}
 
-    fn row(&mut self, _: usize, _: f64) {}
+    fn row(&mut self, _: f64) {}
 
     fn cash(&mut self, _: usize, _: f64) {}
 
