@@ -84,7 +84,7 @@ pub(super) fn stationary_variance(values: &[f64], block_length: f64) -> f64 {
 
 /// Mean block length in days that a stationary bootstrap of the mean of `values` needs, from the decay of their
 /// autocorrelation; at most `ceil(min(3 sqrt n, n / 3))`. Below 1 the days are as good as independent. `None`
-/// without dispersion or below 12 days, where the lags looked at do not fit.
+/// without dispersion or below 11 days, where the lags looked at do not fit.
 ///
 /// D. N. Politis & H. White, *Automatic Block-Length Selection for the Dependent Bootstrap*, Econometric Reviews
 /// 23 (2004), with the correction by A. Patton, D. N. Politis & H. White, Econometric Reviews 28 (2009). The
@@ -133,6 +133,7 @@ pub fn optimal_block_length(values: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_draws::Lcg;
     use super::*;
 
     #[test]
@@ -188,11 +189,37 @@ mod tests {
         }
     }
 
+    /// `arch.bootstrap.optimal_block_length` 8.0.0 of an autoregressive series with 0.6, of parts of it, and of
+    /// noise.
+    #[test]
+    fn block_lengths_are_those_of_arch() {
+        let mut draws = Lcg(99);
+        let mut value = 0.0;
+        let series: Vec<f64> = (0..300)
+            .map(|_| {
+                value = 0.6 * value + draws.thousandths();
+                value
+            })
+            .collect();
+        let mut draws = Lcg(5);
+        let noise: Vec<f64> = (0..250).map(|_| draws.thousandths()).collect();
+        for (values, expected) in [
+            (&series[..], 7.246242753609586),
+            (&series[..120], 4.191712225507569),
+            (&series[..37], 0.29071161143181123),
+            (&series[..11], 4.0),
+            (&noise[..], 1.0606097760767124),
+        ] {
+            let found = optimal_block_length(values).unwrap();
+            assert!((found - expected).abs() < 1e-11 * expected, "{}: {found} is not {expected}", values.len());
+        }
+    }
+
     #[test]
     fn block_lengths_need_days_and_dispersion() {
-        let values: Vec<f64> = (0..12).map(|i| f64::from((i * 73) % 101)).collect();
+        let values: Vec<f64> = (0..11).map(|i| f64::from((i * 73) % 101)).collect();
         assert!(optimal_block_length(&values).is_some());
-        assert_eq!(optimal_block_length(&values[..11]), None);
+        assert_eq!(optimal_block_length(&values[..10]), None);
         assert_eq!(optimal_block_length(&[0.01; 40]), None);
         assert_eq!(optimal_block_length(&[]), None);
     }

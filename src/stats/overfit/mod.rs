@@ -21,6 +21,8 @@ mod neighbourhood;
 mod pbo;
 mod report;
 mod spa;
+#[cfg(test)]
+mod test_draws;
 mod trials;
 mod verdict;
 mod walk_forward;

@@ -187,3 +187,119 @@ fn judged(inside: &[f64], outside: &[f64]) -> Combination {
         logit: libm::log(rank / (ranks - rank)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_draws::{noise, on_threads};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Five trials of 35 days without a pattern, a copy of the fourth and one that never trades.
+    fn small() -> TrialReturns {
+        let value = |t: i32, k: i32| f64::from((t * 73 + k * 29 + t * t * k * 7) % 101 - 50 + k) / 2500.0;
+        let mut trials: Vec<Vec<f64>> = (0..5).map(|k| (0..35).map(|t| value(t, k)).collect()).collect();
+        trials.push(trials[3].clone());
+        trials.push(vec![0.0; 35]);
+        TrialReturns::new(&trials).unwrap()
+    }
+
+    fn judged_in(trials: &TrialReturns, blocks: usize) -> BacktestOverfitting {
+        backtest_overfitting(trials, blocks, 0.0).unwrap().unwrap()
+    }
+
+    /// Numbers of a script that follows the paper: every half put together row by row with numpy, ranks from
+    /// scipy's `rankdata` (ties averaged), the slope from `polyfit`. Five of 35 rows are dropped.
+    #[test]
+    fn a_small_matrix_is_what_numpy_makes_of_it() {
+        let found = judged_in(&small(), 6);
+        let chosen: Vec<usize> = found.combinations.iter().map(|c| c.chosen).collect();
+        assert_eq!(chosen, [4, 3, 1, 3, 2, 4, 4, 3, 3, 1, 3, 1, 4, 3, 3, 1, 4, 4, 4, 3]);
+        let ranks: Vec<f64> = found.combinations.iter().map(|c| c.relative_rank * 8.0).collect();
+        let expected =
+            [3.0, 4.5, 3.0, 4.5, 1.0, 4.0, 4.0, 4.5, 4.5, 4.0, 4.5, 3.0, 4.0, 4.5, 4.5, 3.0, 4.0, 4.0, 3.0, 5.5];
+        assert_eq!(ranks, expected);
+        assert_eq!((found.pbo, found.loss_probability), (0.6, 0.05));
+        let (first, last) = (found.combinations[0], found.combinations[19]);
+        let logits: f64 = found.combinations.iter().map(|c| c.logit).sum();
+        for (found, expected) in [
+            (found.degradation_slope.unwrap(), -1.0828681719307587),
+            (first.in_sample, 0.49170515840695195),
+            (first.out_of_sample, 0.05681870887320321),
+            (first.logit, -0.5108256237659907),
+            (last.in_sample, 0.3121440775919618),
+            (logits, -1.9523799095546535),
+        ] {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn every_half_comes_once_in_lexicographic_order() {
+        assert_eq!(first_halves(4), [0b0011, 0b0101, 0b1001]);
+        assert_eq!(first_halves(2), [0b01]);
+        let halves = first_halves(16);
+        assert_eq!(halves.len() * 2, 12_870);
+        assert!(halves.iter().all(|mask| mask.count_ones() == 8 && mask & 1 == 1));
+        // Reversed bits of masks in lexicographic order fall.
+        assert!(halves.windows(2).all(|pair| pair[0].reverse_bits() > pair[1].reverse_bits()));
+    }
+
+    #[test]
+    fn a_trial_that_is_always_best_is_no_overfitting_and_opposites_are() {
+        // The first trial is better on every day; the others are noise without its gain.
+        let others = noise(9, 64, 3);
+        let mut trials: Vec<Vec<f64>> = others.iter().map(<[f64]>::to_vec).collect();
+        trials.push(others.trial(0).iter().map(|r| r + 0.02).collect());
+        let found = judged_in(&TrialReturns::new(&trials).unwrap(), 8);
+        assert_eq!((found.pbo, found.loss_probability), (0.0, 0.0));
+        assert!(found.combinations.iter().all(|c| c.chosen == 9));
+        // Each gains on one day what it loses on another one: what was best must be worst in the other half.
+        let one = [0.02, 0.01, -0.02, -0.01];
+        let found = judged_in(&TrialReturns::new(&[one, one.map(|r| -r)]).unwrap(), 2);
+        assert_eq!((found.pbo, found.loss_probability), (1.0, 1.0));
+    }
+
+    /// The mean of 60 PBOs of noise: one of them has a standard deviation of about 0.25 (the halves of a matrix
+    /// overlap), their mean one of 0.032; the tolerance is three of these.
+    #[test]
+    fn noise_has_a_probability_of_one_half() {
+        let mean = (0..60).map(|seed| judged_in(&noise(10, 64, seed), 8).pbo).sum::<f64>() / 60.0;
+        assert!((mean - 0.5).abs() < 0.1, "{mean}");
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let trials = noise(13, 50, 11);
+        let [one, two, seven] = on_threads(|| judged_in(&trials, 10));
+        assert_eq!(one.combinations.len(), 252);
+        assert!(one == two && two == seven);
+    }
+
+    #[test]
+    fn what_cannot_be_halved_is_refused_or_undefined() {
+        for blocks in [0, 3, 22] {
+            assert_eq!(backtest_overfitting(&noise(2, 50, 1), blocks, 0.0), Err(OverfitError::Blocks(blocks)));
+        }
+        assert_eq!(backtest_overfitting(&noise(1, 50, 1), 4, 0.0), Ok(None));
+        assert_eq!(backtest_overfitting(&noise(2, 3, 1), 4, 0.0), Ok(None));
+        assert_eq!(backtest_overfitting(&noise(2, 2, 1), 2, 0.0), Ok(None));
+        assert!(backtest_overfitting(&noise(2, 4, 1), 4, 0.0).unwrap().is_some());
+        let idle = judged_in(&TrialReturns::new(&[[0.0; 8], [0.0; 8]]).unwrap(), 4);
+        assert_eq!((idle.pbo, idle.degradation_slope), (1.0, None));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn the_order_of_trials_does_not_matter(seed in 0u64..1_000_000, turn in 0usize..7) {
+            let trials = noise(7, 24, seed);
+            let mut turned: Vec<Vec<f64>> = trials.iter().map(<[f64]>::to_vec).collect();
+            turned.rotate_left(turn);
+            turned.swap(0, 3);
+            let (a, b) = (judged_in(&trials, 6), judged_in(&TrialReturns::new(&turned).unwrap(), 6));
+            prop_assert_eq!((a.pbo, a.degradation_slope), (b.pbo, b.degradation_slope));
+            let logits = |found: &BacktestOverfitting| found.combinations.iter().map(|c| c.logit).collect::<Vec<_>>();
+            prop_assert_eq!(logits(&a), logits(&b));
+        }
+    }
+}
