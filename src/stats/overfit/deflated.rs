@@ -49,6 +49,19 @@ pub fn sharpe_ratios(trials: &TrialReturns, rf: f64) -> Vec<Option<f64>> {
     trials.iter().map(|returns| sharpe_per_period(returns, rf)).collect()
 }
 
+/// The trial with the highest Sharpe ratio over `rf` per day, the first one on ties; `None` when none has one.
+pub fn best_by_sharpe(trials: &TrialReturns, rf: f64) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    for (k, sharpe) in sharpe_ratios(trials, rf).into_iter().enumerate() {
+        if let Some(sharpe) = sharpe
+            && best.is_none_or(|(_, highest)| sharpe > highest)
+        {
+            best = Some((k, sharpe));
+        }
+    }
+    best.map(|(k, _)| k)
+}
+
 /// Variance (divisor n - 1) of those Sharpe ratios that are defined; `None` below two. A trial that never traded
 /// has none: it counts as a trial, but not here.
 pub fn variance_of(sharpe_ratios: &[Option<f64>]) -> Option<f64> {
@@ -182,6 +195,13 @@ mod tests {
         let returns = [0.01, -0.02, 0.03, 0.00, 0.01];
         let copies = TrialReturns::new(&[returns, returns, returns]).unwrap();
         assert!((mean_pairwise_correlation(&copies).unwrap() - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_best_is_the_first_of_the_highest() {
+        let trials = [[0.0, 0.0, 0.0], [0.01, -0.01, 0.0], [0.02, 0.01, 0.03], [0.02, 0.01, 0.03]];
+        assert_eq!(best_by_sharpe(&TrialReturns::new(&trials).unwrap(), 0.0), Some(2));
+        assert_eq!(best_by_sharpe(&TrialReturns::new(&trials[..1]).unwrap(), 0.0), None);
     }
 
     #[test]

@@ -30,8 +30,8 @@ mod walk_forward;
 pub use bootstrap::{StationaryBootstrap, optimal_block_length};
 pub use cpcv::{CombinatorialSplits, Split};
 pub use deflated::{
-    deflated_sharpe_ratio, effective_trials, expected_maximum, mean_pairwise_correlation, min_backtest_length_years,
-    sharpe_ratios, variance_of,
+    best_by_sharpe, deflated_sharpe_ratio, effective_trials, expected_maximum, mean_pairwise_correlation,
+    min_backtest_length_years, sharpe_ratios, variance_of,
 };
 pub use multiple_testing::{Correction, adjusted_p_values};
 pub use neighbourhood::neighbourhood_median;

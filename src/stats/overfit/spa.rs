@@ -50,7 +50,8 @@ pub struct SuperiorAbility {
 /// bootstrap, SPA asks how often `max_k sqrt(n) (mean(d*_k) - g_k) / w_k` of the resampled days, not below 0,
 /// exceeds the same maximum of the days themselves with g = 0. The three p-values differ in g: `max(mean, 0)`
 /// (lower), mean where it is at least `-sqrt(w^2 / n * 2 ln ln n)` and else 0 (consistent), mean (upper).
-/// The reality check takes `max_k sqrt(n) mean(d_k)`, with g the mean.
+/// With no trial better than the benchmark they are 1. The reality check takes `max_k sqrt(n) mean(d_k)`, with g
+/// the mean.
 ///
 /// Differences without dispersion cannot be scaled and take no part in SPA. `None` below three days, when no
 /// trial has dispersion, or when no block length can be found.
@@ -214,7 +215,9 @@ impl Problem {
             let root = (self.days as f64).sqrt();
             let exceeds = |k: usize| match k {
                 3 => root * maxima[3] > self.largest_mean,
-                _ => (root * maxima[k]).max(0.0) > self.statistic,
+                // At 0 no trial is better than the benchmark, which is no evidence at all: the p-value is 1,
+                // also where every resampled maximum is 0 as well.
+                _ => self.statistic == 0.0 || root * maxima[k] > self.statistic,
             };
             std::array::from_fn(|k| counts[k] + u64::from(exceeds(k)))
         })
@@ -299,8 +302,7 @@ mod tests {
         assert_eq!((beaten.spa_upper, beaten.reality_check_p), (0.0, 0.0));
         let unbeaten = judged(&trials, 0.01, 300);
         assert_eq!((unbeaten.statistic, unbeaten.reality_check_p), (0.0, 1.0));
-        // All trials are clearly worse, so hardly anything above 0 is to be expected, but for the upper bound.
-        assert!(unbeaten.spa_upper > 0.9);
+        assert_eq!([unbeaten.spa_lower, unbeaten.spa_p, unbeaten.spa_upper], [1.0; 3]);
     }
 
     #[test]
