@@ -20,6 +20,7 @@ mod series_file;
 mod settings;
 mod stats;
 mod strategies;
+mod trials_file;
 mod verify;
 
 pub use error::CliError;
