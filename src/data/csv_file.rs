@@ -32,7 +32,7 @@ pub(super) fn open(blob: &Blob) -> Result<Box<dyn Read>, DataError> {
 }
 
 /// Reads all bars of a file.
-pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
+pub(super) fn read(blob: &Blob, wanted: &Wanted<'_>) -> Result<Found, DataError> {
     let file: Arc<str> = blob.name().into();
     let mut reader = csv::ReaderBuilder::new().has_headers(true).flexible(false).from_reader(open(blob)?);
     let names: Vec<String> = match reader.headers() {
@@ -56,6 +56,9 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
             Err(error) => return Err(csv_error(&file, &error)),
         }
         let line = record.position().map_or(0, csv::Position::line);
+        if line % 4096 == 0 {
+            wanted.patience.check()?;
+        }
         let place = || Place { file: file.to_string(), unit: RowUnit::Line, number: line };
         // Rows of one symbol mostly follow each other.
         let name = layout.symbol.map_or(&b""[..], |c| record[c].trim_ascii());
@@ -97,7 +100,7 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
             unit: RowUnit::Line,
             rows: numbers(&builder.lines[rows.clone()]),
             clock: builder.clock,
-            time: cut(builder.time, &rows),
+            time: Arc::new(cut(builder.time, &rows)),
             trade: builder.trade.map(|t| t.map(|c| cut(c, &rows))),
             quotes: builder.quotes.map(|q| q.map(|c| if c.is_empty() { c } else { cut(c, &rows) })),
         });
