@@ -31,22 +31,29 @@ impl Blob {
         }
     }
 
+    /// Whether the file is packed with gzip: a `.gz` after the suffix of its kind.
+    pub(super) fn is_gzipped(&self) -> bool {
+        self.name().to_ascii_lowercase().ends_with(".gz")
+    }
+
     /// File name without suffix: the symbol of a file without a symbol column.
     pub(super) fn stem(&self) -> String {
         let file = match self {
             Blob::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
             Blob::Embedded { file, .. } => (*file).to_string(),
         };
-        match file.rsplit_once('.') {
-            Some((stem, _)) => stem.to_string(),
-            None => file,
-        }
+        let kind = self.without_gz(&file);
+        kind.rsplit_once('.').map_or(kind, |(stem, _)| stem).to_string()
     }
 
-    /// Lower-case suffix of the file name.
+    /// Lower-case suffix of the file name, that of what is packed if it is packed: `csv` of `bars.csv.gz`.
     pub(super) fn suffix(&self) -> String {
         let name = self.name();
-        name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+        self.without_gz(&name).rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    fn without_gz<'a>(&self, name: &'a str) -> &'a str {
+        if self.is_gzipped() { name.get(..name.len() - 3).unwrap_or(name) } else { name }
     }
 }
 

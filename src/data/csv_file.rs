@@ -20,11 +20,14 @@ struct Builder {
     quotes: Option<[Vec<f64>; 8]>,
 }
 
-/// Opens the bytes of a file.
+/// Opens the bytes of a file, unpacked.
 pub(super) fn open(blob: &Blob) -> Result<Box<dyn Read>, DataError> {
     match blob {
         Blob::Path(path) => match std::fs::File::open(path) {
-            Ok(file) => Ok(Box::new(std::io::BufReader::with_capacity(1 << 18, file))),
+            Ok(file) => {
+                let file = std::io::BufReader::with_capacity(1 << 18, file);
+                Ok(if blob.is_gzipped() { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) })
+            }
             Err(error) => Err(DataError::read(path, error)),
         },
         Blob::Embedded { bytes, .. } => Ok(Box::new(*bytes)),
