@@ -4,7 +4,7 @@ use super::report::PriceSeries;
 use super::spec::{RunSpec, SpecError, VERSION};
 use super::store::{Elapsed, StoreError, Summary, write_run};
 use super::{Interrupted, RunResult, RunSummary, run};
-use crate::data::{DataError, load};
+use crate::data::{DataError, load_until};
 use crate::market::{Market, SymbolId, format_date};
 use crate::settings::Key;
 use crate::stats::{Metrics, StatsError, performance};
@@ -46,7 +46,7 @@ pub fn execute(
     stop: &AtomicBool,
 ) -> Result<Execution, ExecuteError> {
     let clock = Instant::now();
-    let market = load(&spec.data)?;
+    let market = load_until(&spec.data, stop)?;
     let load_s = clock.elapsed().as_secs_f64();
     execute_on(spec, market, started, command, stop, load_s)
 }

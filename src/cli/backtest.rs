@@ -5,6 +5,7 @@ use super::run_options::RunOptions;
 use super::{CliError, interrupt};
 use crate::backtest::store::Summary;
 use crate::backtest::{ExecuteError, execute};
+use crate::data::DataError;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// Bad input, a failed run, or an interrupt.
 pub(super) fn execute_error(error: ExecuteError) -> CliError {
     match error {
+        ExecuteError::Data(DataError::Interrupted) => CliError::Interrupted,
         ExecuteError::Data(_) | ExecuteError::Spec(_) => CliError::input(error),
         ExecuteError::Interrupted(_) => CliError::Interrupted,
         ExecuteError::Stats(_) | ExecuteError::Internal(_) => CliError::failed(error),

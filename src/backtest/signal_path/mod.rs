@@ -400,7 +400,7 @@ impl SignalPath<'_> {
         let (price, commission, _) = chosen;
         let slippage = sign * (price - chosen_raw) * qty;
         let time =
-            if rules.fill.is_immediate() { order.arrival } else { order.arrival.max(self.market.series[0].start[bar]) };
+            if rules.fill.is_immediate() { order.arrival } else { order.arrival.max(start_of(self.market, day, bar)) };
         kept.event(order.number, order.arrival, OrderState::Working, 0.0, "");
         kept.event(order.number, time, OrderState::Filled, qty, order.reason);
         let delta = sign * qty;
