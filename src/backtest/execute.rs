@@ -3,7 +3,7 @@
 use super::report::PriceSeries;
 use super::spec::{RunSpec, SpecError, VERSION};
 use super::store::{Elapsed, StoreError, Summary, write_run};
-use super::{Interrupted, RunResult, run};
+use super::{DailyEquity, Interrupted, RunResult, run};
 use crate::data::{DataError, load};
 use crate::market::{Market, SymbolId, format_date};
 use crate::settings::Key;
@@ -117,12 +117,17 @@ pub fn execute_on(
     Ok(Execution { market, result, summary, run })
 }
 
+/// Returns of the account by session. One that lost everything has no further returns: the series ends with
+/// -100 % or less.
+pub fn daily_returns(start_equity: f64, daily: &[DailyEquity]) -> Vec<f64> {
+    let equity: Vec<f64> = daily.iter().map(|d| d.equity).collect();
+    let alive = equity.iter().position(|&e| e <= 0.0).map_or(equity.len(), |k| k + 1);
+    returns_from_equity(start_equity, &equity[..alive]).unwrap_or_default()
+}
+
 /// All metrics of a result: daily returns of the account, and its closed trades in order of exit.
 pub fn metrics(result: &RunResult, risk_free_rate: f64) -> Result<Metrics, StatsError> {
-    let equity: Vec<f64> = result.daily.iter().map(|d| d.equity).collect();
-    // An account that lost everything has no further returns: the series ends with -100 %.
-    let alive = equity.iter().position(|&e| e <= 0.0).map_or(equity.len(), |k| k + 1);
-    let returns = returns_from_equity(result.start_equity, &equity[..alive]).unwrap_or_default();
+    let returns = daily_returns(result.start_equity, &result.daily);
     let mut trades: Vec<(i64, f64)> = result.trades.iter().map(|t| (t.exit_time, t.pnl)).collect();
     trades.sort_by_key(|t| t.0);
     let pnl: Vec<f64> = trades.into_iter().map(|t| t.1).collect();

@@ -10,7 +10,7 @@ mod spec;
 pub mod store;
 
 pub use crate::trading::Costs;
-pub use execute::{ExecuteError, Execution, execute, execute_on, metrics, prices_of_trades};
+pub use execute::{ExecuteError, Execution, daily_returns, execute, execute_on, metrics, prices_of_trades};
 pub use result::{Ambiguity, DailyEquity, EquityCurve, RunResult};
-pub use run::{Interrupted, RunConfig, run};
+pub use run::{Interrupted, RunConfig, run, run_sessions};
 pub use spec::{AccountSpec, InputFile, RunSpec, SpecError, StrategyChoice, VERSION, defense};

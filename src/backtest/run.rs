@@ -7,6 +7,7 @@ use crate::market::{ActionKind, Market};
 use crate::risk::Limits;
 use crate::sim::{SimRules, SimVenue};
 use crate::trading::AccountKind;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Everything that decides the result of a run, beside the market and the strategies.
@@ -30,14 +31,32 @@ pub fn run(
     strategies: Vec<StrategySetup>,
     stop: &AtomicBool,
 ) -> Result<RunResult, Interrupted> {
+    let go_on = |_: &[DailyEquity]| !stop.load(Ordering::Relaxed);
+    run_sessions(market, config, strategies, 0..market.days.len(), go_on)
+}
+
+/// Runs strategies over some sessions of a market, by index; equity is that of their steps. The account begins
+/// with the first of them, flat; strategies and their indicators see the bars before it, and one that waits
+/// for a crossover decides at its first bar end about the side that holds there. Corporate actions before the
+/// first session are history.
+///
+/// `go_on` is asked before each session, with the closes so far, whether to go on.
+pub fn run_sessions(
+    market: &Market,
+    config: &RunConfig,
+    strategies: Vec<StrategySetup>,
+    sessions: Range<usize>,
+    mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+) -> Result<RunResult, Interrupted> {
     let mut run = Run::new(market, config, strategies);
-    for day in 0..market.days.len() {
-        if stop.load(Ordering::Relaxed) {
+    run.skip_to(sessions.start);
+    for day in sessions.clone() {
+        if !go_on(&run.daily) {
             return Err(Interrupted);
         }
         run.day(day);
     }
-    Ok(run.finish(config.cash))
+    Ok(run.finish(config.cash, sessions))
 }
 
 struct Run<'m> {
@@ -70,6 +89,13 @@ impl<'m> Run<'m> {
             recorded_cash: config.cash,
             next_action: 0,
         }
+    }
+
+    /// The run begins with a later session than the first.
+    fn skip_to(&mut self, day: usize) {
+        let Some(first) = self.market.days.get(day).filter(|_| day > 0) else { return };
+        self.next_action = self.market.actions.partition_point(|action| action.date < first.date);
+        self.core.begin_late();
     }
 
     fn day(&mut self, day: usize) {
@@ -195,10 +221,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    fn finish(mut self, start_equity: f64) -> RunResult {
-        if let Some(&last) = self.market.steps.last() {
+    fn finish(mut self, start_equity: f64, sessions: Range<usize>) -> RunResult {
+        let days = &self.market.days[sessions];
+        let steps = days.first().map_or(0, |d| d.first_step)..days.last().map_or(0, |d| d.end_step);
+        if let Some(&last) = self.market.steps[steps.clone()].last() {
             self.venue.end_of_data(last, &mut self.core.portfolio, &self.core.instruments);
         }
+        self.equity.truncate(steps.end);
+        self.equity.drain(..steps.start);
         let strategies = self.core.strategy_names();
         let labels = self.core.labels();
         let warnings = self.core.take_warnings();
@@ -329,7 +359,7 @@ mod tests {
             run.day(day);
         }
         // Every number in full: two results print alike only if they are alike to the last bit.
-        format!("{:?}", run.finish(config.cash))
+        format!("{:?}", run.finish(config.cash, 0..market.days.len()))
     }
 
     /// A market order: step it is decided at, side, quantity, time in force, and whether it has a target and a

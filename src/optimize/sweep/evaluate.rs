@@ -1,0 +1,135 @@
+//! How a trial is evaluated: the port, and its implementation by the engine of backtests.
+
+use super::Binding;
+use crate::backtest::{RunResult, RunSpec, daily_returns, metrics, run_sessions};
+use crate::market::Market;
+use crate::optimize::Params;
+use crate::settings::Key;
+use crate::stats::Metrics;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is kept of a trial's run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    pub metrics: Metrics,
+    /// Simple returns by session; they end with ruin, if it comes.
+    pub daily_returns: Vec<f64>,
+    pub fills: u64,
+    pub orders: u64,
+    /// Bars of all symbols in the sessions of the run.
+    pub bars: u64,
+}
+
+/// How an evaluation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evaluated {
+    Complete(Box<Evaluation>),
+    /// The gate let it go after this many sessions.
+    Pruned {
+        sessions: usize,
+    },
+    /// The parameters cannot be run: the reason.
+    Failed(String),
+    /// Stopped from outside; nothing is known of the trial.
+    Interrupted,
+}
+
+/// Where a trial may be given up early.
+#[derive(Clone, Copy)]
+pub struct Gate<'a> {
+    /// Numbers of sessions, ascending, after which to ask.
+    pub rungs: &'a [usize],
+    /// Whether to go on, by the daily returns so far.
+    pub keeps: &'a (dyn Fn(&[f64]) -> bool + Sync),
+}
+
+/// Evaluates parameters. The answer is a function of the arguments alone, whatever the thread.
+pub trait Evaluate: Sync {
+    /// Runs `params` over some sessions of the market, by index. The account begins flat with the first of
+    /// them; indicators know the bars before it.
+    fn evaluate(&self, params: &Params, sessions: Range<usize>, gate: Option<&Gate<'_>>) -> Evaluated;
+}
+
+/// Evaluation by the general engine: every strategy, every cost model.
+#[derive(Debug)]
+pub struct EngineEvaluator<'a> {
+    market: &'a Market,
+    spec: &'a RunSpec,
+    binding: &'a Binding,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> EngineEvaluator<'a> {
+    /// `spec` is the run that parameters are merged into; `stop` ends evaluations.
+    pub fn new(market: &'a Market, spec: &'a RunSpec, binding: &'a Binding, stop: &'a AtomicBool) -> Self {
+        EngineEvaluator { market, spec, binding, stop }
+    }
+
+    /// The whole result of a trial; `None` when it was stopped from outside.
+    ///
+    /// # Errors
+    /// Why the parameters cannot be run.
+    pub fn run(&self, params: &Params, sessions: Range<usize>) -> Result<Option<RunResult>, String> {
+        self.run_gated(params, sessions, |_| true).map(|result| result.ok())
+    }
+
+    /// The inner error says whether it was stopped from outside (`false`) or by `keeps` (`true`).
+    fn run_gated(
+        &self,
+        params: &Params,
+        sessions: Range<usize>,
+        mut keeps: impl FnMut(&[crate::backtest::DailyEquity]) -> bool,
+    ) -> Result<Result<RunResult, bool>, String> {
+        let spec = self.binding.apply(self.spec, params)?;
+        let config = spec.config(self.market).map_err(|error| error.to_string())?;
+        let strategies = spec.build_strategies().map_err(|error| error.to_string())?;
+        let mut gated = false;
+        let go_on = |daily: &[crate::backtest::DailyEquity]| {
+            if self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            gated = !keeps(daily);
+            !gated
+        };
+        let result = run_sessions(self.market, &config, strategies, sessions, go_on);
+        Ok(result.map_err(|_| gated))
+    }
+}
+
+impl Evaluate for EngineEvaluator<'_> {
+    fn evaluate(&self, params: &Params, sessions: Range<usize>, gate: Option<&Gate<'_>>) -> Evaluated {
+        let mut given_up = 0;
+        let keeps = |daily: &[crate::backtest::DailyEquity]| match gate {
+            Some(gate) if gate.rungs.contains(&daily.len()) => {
+                given_up = daily.len();
+                (gate.keeps)(&daily_returns(self.spec.cash, daily))
+            }
+            _ => true,
+        };
+        let result = match self.run_gated(params, sessions.clone(), keeps) {
+            Err(reason) => return Evaluated::Failed(reason),
+            Ok(Err(true)) => return Evaluated::Pruned { sessions: given_up },
+            Ok(Err(false)) => return Evaluated::Interrupted,
+            Ok(Ok(result)) => result,
+        };
+        // A parameter cannot change the rate: settings that are searched are those of strategies and limits.
+        match metrics(&result, self.spec.settings.number(Key::RiskFreeRate)) {
+            Err(error) => Evaluated::Failed(error.to_string()),
+            Ok(metrics) => Evaluated::Complete(Box::new(Evaluation {
+                metrics,
+                daily_returns: daily_returns(result.start_equity, &result.daily),
+                fills: result.fills.len() as u64,
+                orders: result.orders.len() as u64,
+                bars: bars_of(self.market, &sessions),
+            })),
+        }
+    }
+}
+
+/// Bars of all symbols in some sessions.
+pub(super) fn bars_of(market: &Market, sessions: &Range<usize>) -> u64 {
+    let Some(last) = sessions.end.checked_sub(1).filter(|last| *last >= sessions.start) else { return 0 };
+    let of = |symbol| market.day_range(symbol, last).end - market.day_range(symbol, sessions.start).start;
+    market.symbol_ids().map(|symbol| of(symbol) as u64).sum()
+}
