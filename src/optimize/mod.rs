@@ -8,6 +8,7 @@ mod domain;
 mod history;
 mod rule;
 mod space;
+pub mod sweep;
 
 pub use domain::{DomainError, MAX_LEVELS};
 pub use history::{Goal, History, Merit, Outcome, Trial};

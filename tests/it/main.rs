@@ -24,4 +24,5 @@ mod slippage_draws;
 mod small_market;
 mod stats;
 mod store;
+mod sweeps;
 mod windows;

@@ -82,27 +82,18 @@ impl Binding {
             for place in places {
                 match place {
                     Place::Strategy(k) => {
-                        run.strategies[*k].params.insert(key.clone(), value_text(value));
+                        run.strategies[*k].params.insert(key.clone(), value.to_string());
                     }
-                    Place::Setting => settings.push(format!("{key}={}", value_text(value))),
+                    Place::Setting => settings.push(format!("{key}={}", value.to_string())),
                 }
             }
         }
         if !settings.is_empty() {
-            run.settings.set_all(settings.iter().map(String::as_str), "parameters").map_err(|errors| {
-                errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            })?;
+            run.settings
+                .set_all(settings.iter().map(String::as_str), "parameters")
+                .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         }
         Ok(run)
-    }
-}
-
-/// A value as it is written for a strategy or a setting.
-pub(super) fn value_text(value: &Value) -> String {
-    match value {
-        Value::Float(x) => x.to_string(),
-        Value::Int(n) => n.to_string(),
-        Value::Text(text) => text.clone(),
     }
 }
 
@@ -178,7 +169,7 @@ fn ends(domain: &Domain) -> Vec<Value> {
 
 /// Whether a value alone can be taken: how it goes with others is seen when it is tried.
 fn check(run: &RunSpec, place: &Place, key: &str, value: &Value) -> Result<(), String> {
-    let text = value_text(value);
+    let text = value.to_string();
     match place {
         Place::Strategy(k) => match strategies::find(&run.strategies[*k].name) {
             Some(spec) => spec.check(&[(key.to_string(), text)]).map(drop).map_err(|error| error.to_string()),

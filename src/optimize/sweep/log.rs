@@ -8,7 +8,7 @@
 use super::{SweepError, TrialRecord};
 use crate::optimize::Space;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// One line a finished trial, in order of id.
@@ -57,9 +57,14 @@ impl Log {
             Err(TryLockError::WouldBlock) => return Err(SweepError::Locked(dir.to_path_buf())),
             Err(TryLockError::Error(source)) => return Err(SweepError::Write { path: trials_path, source }),
         }
-        let mut text = Vec::new();
-        trials.read_to_end(&mut text).map_err(SweepError::reading(&trials_path))?;
-        let (mut records, mut ends) = parse(&text, space, &trials_path)?;
+        let (mut records, mut ends) = (Vec::new(), Vec::new());
+        let mut lines = Lines::new(BufReader::new(&mut trials), space, &trials_path);
+        while let Some((mut record, end)) = lines.next()? {
+            // A line has dozens of metrics; a search needs none of them.
+            record.metrics.clear();
+            records.push(record);
+            ends.push(end);
+        }
         let row = (width * 8) as u64;
         let rows = returns.metadata().map_err(SweepError::reading(&returns_path))?.len() / row.max(1);
         let kept = records.len().min(usize::try_from(rows).unwrap_or(usize::MAX));
@@ -72,33 +77,102 @@ impl Log {
     }
 }
 
-/// The trials of a log, and where each line ends. Only the last line may be torn.
-fn parse(text: &[u8], space: &Space, path: &Path) -> Result<(Vec<TrialRecord>, Vec<u64>), SweepError> {
-    let (mut records, mut ends) = (Vec::new(), Vec::new());
-    let mut from = 0;
-    while let Some(length) = text[from..].iter().position(|&byte| byte == b'\n') {
-        let line = &text[from..from + length];
-        from += length + 1;
-        let record = std::str::from_utf8(line).map_err(|error| error.to_string());
-        match record.and_then(|line| TrialRecord::from_line(line, space)) {
-            Ok(record) => {
-                records.push(record);
-                ends.push(from as u64);
-            }
-            Err(_) if from == text.len() => {}
-            Err(reason) => {
-                return Err(SweepError::Line { path: path.to_path_buf(), line: records.len() + 1, reason });
-            }
-        }
-    }
-    Ok((records, ends))
+/// Reads the lines of a log one by one. Only the last one may be torn: it is passed over.
+struct Lines<'a, R> {
+    reader: R,
+    space: &'a Space,
+    path: PathBuf,
+    number: usize,
+    end: u64,
 }
 
-/// The trials of a finished or interrupted sweep, read only.
-pub fn read_trials(dir: &Path, space: &Space) -> Result<Vec<TrialRecord>, SweepError> {
+impl<'a, R: BufRead> Lines<'a, R> {
+    fn new(reader: R, space: &'a Space, path: &Path) -> Lines<'a, R> {
+        Lines { reader, space, path: path.to_path_buf(), number: 0, end: 0 }
+    }
+
+    /// The next trial and the place where its line ends.
+    fn next(&mut self) -> Result<Option<(TrialRecord, u64)>, SweepError> {
+        let mut line = Vec::new();
+        let read = self.reader.read_until(b'\n', &mut line).map_err(SweepError::reading(&self.path))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        self.end += read as u64;
+        let text = line.strip_suffix(b"\n").ok_or_else(|| "the line has no end".to_string());
+        let text = text.and_then(|text| std::str::from_utf8(text).map_err(|error| error.to_string()));
+        match text.and_then(|text| TrialRecord::from_line(text, self.space)) {
+            Ok(record) => Ok(Some((record, self.end))),
+            Err(_) if self.reader.fill_buf().map_err(SweepError::reading(&self.path))?.is_empty() => Ok(None),
+            Err(reason) => Err(SweepError::Line { path: self.path.clone(), line: self.number, reason }),
+        }
+    }
+}
+
+/// Reads trials and their returns of a sweep's folder one by one.
+pub(super) struct Trials<'a> {
+    lines: Lines<'a, BufReader<File>>,
+    rows: Rows,
+}
+
+impl<'a> Trials<'a> {
+    pub(super) fn open(dir: &Path, space: &'a Space, width: usize) -> Result<Trials<'a>, SweepError> {
+        let path = dir.join(TRIALS_LOG);
+        let file = File::open(&path).map_err(SweepError::reading(&path))?;
+        Ok(Trials { lines: Lines::new(BufReader::new(file), space, &path), rows: Rows::open(dir, width)? })
+    }
+
+    /// The next trial with its returns; `None` after the last one that has both.
+    pub(super) fn next(&mut self) -> Result<Option<(TrialRecord, Vec<f64>)>, SweepError> {
+        Ok(self.lines.next()?.map(|(trial, _)| trial).zip(self.rows.next()?))
+    }
+}
+
+/// Calls `each` with every trial of a sweep's folder, in order of id.
+pub fn for_each_trial(
+    dir: &Path,
+    space: &Space,
+    mut each: impl FnMut(TrialRecord) -> Result<(), SweepError>,
+) -> Result<(), SweepError> {
     let path = dir.join(TRIALS_LOG);
-    let text = std::fs::read(&path).map_err(SweepError::reading(&path))?;
-    Ok(parse(&text, space, &path)?.0)
+    let file = File::open(&path).map_err(SweepError::reading(&path))?;
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 20, file), space, &path);
+    while let Some((trial, _)) = lines.next()? {
+        each(trial)?;
+    }
+    Ok(())
+}
+
+/// Reads the rows of returns of a sweep's folder one by one.
+pub struct Rows {
+    path: PathBuf,
+    reader: BufReader<File>,
+    left: u64,
+    buffer: Vec<u8>,
+}
+
+impl Rows {
+    /// Opens the returns of a folder; a row has `width` values.
+    pub fn open(dir: &Path, width: usize) -> Result<Rows, SweepError> {
+        let path = dir.join(RETURNS_FILE);
+        let file = File::open(&path).map_err(SweepError::reading(&path))?;
+        let bytes = file.metadata().map_err(SweepError::reading(&path))?.len();
+        let buffer = vec![0; (width * 8).max(1)];
+        let left = bytes / buffer.len() as u64;
+        Ok(Rows { path, reader: BufReader::with_capacity(1 << 20, file), left, buffer })
+    }
+
+    /// The next row; `None` after the last whole one.
+    #[expect(clippy::should_implement_trait, reason = "an iterator could not fail")]
+    pub fn next(&mut self) -> Result<Option<Vec<f64>>, SweepError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.reader.read_exact(&mut self.buffer).map_err(SweepError::reading(&self.path))?;
+        Ok(Some(numbers(&self.buffer).collect()))
+    }
 }
 
 impl Record for Log {
@@ -128,23 +202,6 @@ impl Record for Log {
 
 fn numbers(bytes: &[u8]) -> impl Iterator<Item = f64> + '_ {
     bytes.chunks_exact(8).map(|chunk| f64::from_le_bytes(chunk.try_into().unwrap_or_default()))
-}
-
-/// Calls `each` with the number and the returns of every row of a folder.
-pub fn for_each_row(dir: &Path, width: usize, mut each: impl FnMut(u64, &[f64])) -> Result<(), SweepError> {
-    let path = dir.join(RETURNS_FILE);
-    let file = File::open(&path).map_err(SweepError::reading(&path))?;
-    let bytes = file.metadata().map_err(SweepError::reading(&path))?.len();
-    let row_bytes = (width * 8).max(1);
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let (mut buffer, mut row) = (vec![0; row_bytes], Vec::with_capacity(width));
-    for number in 0..bytes / row_bytes as u64 {
-        reader.read_exact(&mut buffer).map_err(SweepError::reading(&path))?;
-        row.clear();
-        row.extend(numbers(&buffer));
-        each(number, &row);
-    }
-    Ok(())
 }
 
 /// The record in memory, for searches that leave no folder.

@@ -58,9 +58,7 @@ impl TrialRecord {
     pub fn outcome(&self) -> Outcome {
         let number = |values: &[Option<f64>]| values.iter().map(|v| v.unwrap_or(f64::NAN)).collect();
         match self.status {
-            Status::Ok => {
-                Outcome::Complete { values: number(&self.values), constraints: number(&self.constraints) }
-            }
+            Status::Ok => Outcome::Complete { values: number(&self.values), constraints: number(&self.constraints) },
             Status::Failed => Outcome::Failed,
             Status::Pruned => Outcome::Pruned,
         }
@@ -76,7 +74,7 @@ impl TrialRecord {
         let mut line = json!({
             "id": self.id,
             "status": self.status.name(),
-            "params": params_json(space, &self.params),
+            "params": space.to_json(&self.params),
         });
         if let Some(map) = line.as_object_mut() {
             if self.status != Status::Pruned {
@@ -122,21 +120,7 @@ impl TrialRecord {
     }
 }
 
-/// Parameters by name; those that do not count are left out.
-pub fn params_json(space: &Space, params: &Params) -> Json {
-    let named = space.parameters().iter().zip(params);
-    let pairs = named.filter_map(|(parameter, value)| {
-        let value = match value.as_ref()? {
-            Value::Float(x) => json!(x),
-            Value::Int(n) => json!(n),
-            Value::Text(text) => json!(text),
-        };
-        Some((parameter.name.clone(), value))
-    });
-    Json::Object(pairs.collect())
-}
-
-/// The reverse of [`params_json`].
+/// The reverse of [`Space::to_json`].
 fn params_from_json(space: &Space, json: &Json) -> Result<Params, String> {
     let Some(map) = json.as_object() else { return Err(format!("'params' is {json}, expected an object")) };
     if let Some(name) = map.keys().find(|name| space.parameters().iter().all(|p| p.name != **name)) {
