@@ -21,6 +21,7 @@ mod settings;
 mod stats;
 mod strategies;
 mod sweep;
+mod trials_file;
 mod verify;
 
 pub use error::CliError;

@@ -14,6 +14,7 @@ mod indicators;
 mod look_ahead;
 mod option;
 mod oracle;
+mod overfit;
 mod program;
 mod real_data;
 mod report;
