@@ -12,6 +12,6 @@ pub mod store;
 
 pub use crate::trading::Costs;
 pub use execute::{ExecuteError, Execution, execute, execute_on, metrics, prices_of_trades};
-pub use result::{Ambiguity, DailyEquity, EquityCurve, RunResult, RunSummary};
-pub use run::{Interrupted, RunConfig, Runner, run};
+pub use result::{Ambiguity, DailyEquity, EquityCurve, RunResult, RunSummary, daily_returns};
+pub use run::{Interrupted, RunConfig, Runner, run, run_sessions};
 pub use spec::{AccountSpec, InputFile, RunSpec, SpecError, StrategyChoice, VERSION, defense};

@@ -72,7 +72,7 @@ impl RunResult {
 pub struct RunSummary {
     pub start_equity: f64,
     /// Closing equity of each session.
-    pub daily: Vec<f64>,
+    pub daily: Vec<DailyEquity>,
     /// Net P&L of the closed trades in order of exit, dollars.
     pub pnl: Vec<f64>,
     pub orders: u64,
@@ -81,12 +81,18 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Simple returns by session. An account that lost everything has no further returns: the series ends with
-    /// -100 %.
+    /// Returns of the account by session: see [`daily_returns`].
     pub fn daily_returns(&self) -> Vec<f64> {
-        let alive = self.daily.iter().position(|&e| e <= 0.0).map_or(self.daily.len(), |k| k + 1);
-        returns_from_equity(self.start_equity, &self.daily[..alive]).unwrap_or_default()
+        daily_returns(self.start_equity, &self.daily)
     }
+}
+
+/// Simple returns of the account by session. One that lost everything has no further returns: the series ends with
+/// -100 % or less.
+pub fn daily_returns(start_equity: f64, daily: &[DailyEquity]) -> Vec<f64> {
+    let equity: Vec<f64> = daily.iter().map(|d| d.equity).collect();
+    let alive = equity.iter().position(|&e| e <= 0.0).map_or(equity.len(), |k| k + 1);
+    returns_from_equity(start_equity, &equity[..alive]).unwrap_or_default()
 }
 
 impl RunResult {
@@ -96,7 +102,7 @@ impl RunResult {
         trades.sort_by_key(|t| t.0);
         RunSummary {
             start_equity: self.start_equity,
-            daily: self.daily.iter().map(|d| d.equity).collect(),
+            daily: self.daily.clone(),
             pnl: trades.into_iter().map(|t| t.1).collect(),
             orders: self.orders.len() as u64,
             fills: self.fills.len() as u64,

@@ -33,19 +33,35 @@ pub fn run(
     strategies: Vec<StrategySetup>,
     stop: &AtomicBool,
 ) -> Result<RunResult, Interrupted> {
-    let days = 0..market.days.len();
+    let go_on = |_: &[DailyEquity]| !stop.load(Ordering::Relaxed);
+    run_sessions(market, config, strategies, 0..market.days.len(), go_on)
+}
+
+/// Runs strategies over some sessions of a market, by index; equity is that of their steps. The account begins
+/// with the first of them, flat; strategies and their indicators see the bars before it, and one that waits
+/// for a signal decides at its first bar end about the side that holds there. Corporate actions before the
+/// first session are history.
+///
+/// `go_on` is asked before each session, with the closes so far, whether to go on.
+pub fn run_sessions(
+    market: &Market,
+    config: &RunConfig,
+    strategies: Vec<StrategySetup>,
+    sessions: Range<usize>,
+    mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+) -> Result<RunResult, Interrupted> {
     let mut run = Run::new(market, config, strategies, None);
     if let Some((signal, size)) = run.core.holding().filter(|_| qualifies(market, config)) {
         let prices = FillPrices::new(market, config, signal.changes.len());
         let mut kept = Everything::new(market, config.cash, signal.changes.len());
         let path = SignalPath { market, config, signal, size, prices: &prices };
-        if let Some(costs) = path.run(days.clone(), &mut kept, stop)? {
+        if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
             let name = run.core.strategy_names().remove(0);
             return Ok(kept.into_result(name, costs));
         }
     }
-    run.days(days, stop)?;
-    Ok(run.finish(config.cash))
+    run.sessions(sessions.clone(), go_on)?;
+    Ok(run.finish(config.cash, sessions))
 }
 
 /// Many runs over the same market under the same rules: what they have in common is computed once. Every answer is
@@ -70,25 +86,23 @@ impl<'m> Runner<'m> {
         self.market
     }
 
-    /// Runs strategies over the sessions `days`: what their summary needs. Indicators and signals know the bars
-    /// before these sessions, so that nothing has to warm up; positions are opened at the first change of a signal
-    /// within them.
+    /// As [`run_sessions`], but only what a summary needs is kept.
     pub fn summary(
         &self,
         strategies: Vec<StrategySetup>,
-        days: Range<usize>,
-        stop: &AtomicBool,
+        sessions: Range<usize>,
+        mut go_on: impl FnMut(&[DailyEquity]) -> bool,
     ) -> Result<RunSummary, Interrupted> {
         let mut run = Run::new(self.market, &self.config, strategies, Some(&self.cache));
         if let (Some((signal, size)), Some(prices)) = (run.core.holding(), &self.prices) {
-            let mut kept = SummaryOnly::new(self.config.cash, days.len());
+            let mut kept = SummaryOnly::new(self.config.cash, sessions.len());
             let path = SignalPath { market: self.market, config: &self.config, signal, size, prices };
-            if let Some(costs) = path.run(days.clone(), &mut kept, stop)? {
+            if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
                 return Ok(kept.into_summary(costs));
             }
         }
-        run.days(days, stop)?;
-        Ok(run.finish(self.config.cash).summary())
+        run.sessions(sessions.clone(), go_on)?;
+        Ok(run.finish(self.config.cash, sessions).summary())
     }
 }
 
@@ -151,11 +165,19 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// The sessions `days`, of which `stop` may spare the rest.
-    pub(super) fn days(&mut self, days: Range<usize>, stop: &AtomicBool) -> Result<(), Interrupted> {
+    /// The general way through the sessions of the run.
+    pub(super) fn sessions(
+        &mut self,
+        sessions: Range<usize>,
+        mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+    ) -> Result<(), Interrupted> {
         self.equity = vec![0.0; self.market.steps.len()];
-        for day in days {
-            if stop.load(Ordering::Relaxed) {
+        if let Some(first) = self.market.days.get(sessions.start).filter(|_| sessions.start > 0) {
+            self.next_action = self.market.actions.partition_point(|action| action.date < first.date);
+            self.core.begin_late();
+        }
+        for day in sessions {
+            if !go_on(&self.daily) {
                 return Err(Interrupted);
             }
             self.day(day);
@@ -279,10 +301,14 @@ impl<'m> Run<'m> {
         }
     }
 
-    pub(super) fn finish(mut self, start_equity: f64) -> RunResult {
-        if let Some(&last) = self.market.steps.last() {
+    pub(super) fn finish(mut self, start_equity: f64, sessions: Range<usize>) -> RunResult {
+        let days = &self.market.days[sessions];
+        let steps = days.first().map_or(0, |d| d.first_step)..days.last().map_or(0, |d| d.end_step);
+        if let Some(&last) = self.market.steps[steps.clone()].last() {
             self.venue.end_of_data(last, &mut self.core.portfolio, &self.core.instruments);
         }
+        self.equity.truncate(steps.end);
+        self.equity.drain(..steps.start);
         let strategies = self.core.strategy_names();
         let labels = self.core.labels();
         let warnings = self.core.take_warnings();
@@ -409,9 +435,9 @@ mod tests {
         let strategy = Box::new(OrdersFromFile::new(lines.to_vec()));
         let mut run = Run::new(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }], None);
         run.venue.general_path_only = general_path_only;
-        run.days(0..market.days.len(), &AtomicBool::new(false)).expect("not interrupted");
+        run.sessions(0..market.days.len(), |_| true).expect("not interrupted");
         // Every number in full: two results print alike only if they are alike to the last bit.
-        format!("{:?}", run.finish(config.cash))
+        format!("{:?}", run.finish(config.cash, 0..market.days.len()))
     }
 
     /// A market order: step it is decided at, side, quantity, time in force, and whether it has a target and a

@@ -40,6 +40,8 @@ pub struct Core<'m> {
     session_start_equity: f64,
     /// Orders of the last liquidation.
     liquidations: Vec<OrderId>,
+    /// The first session of the run is not that of the data: signals have a side from before.
+    begins_late: bool,
 }
 
 const NOT_TODAY: usize = usize::MAX;
@@ -81,7 +83,14 @@ impl<'m> Core<'m> {
             warnings: Vec::new(),
             session_start_equity: cash,
             liquidations: Vec::new(),
+            begins_late: false,
         }
+    }
+
+    /// The first day to come is not the first of the data: strategies that wait for a signal are woken once
+    /// at its first bar end, for the side that holds there.
+    pub fn begin_late(&mut self) {
+        self.begins_late = true;
     }
 
     /// Names of the strategies in order of decision.
@@ -126,9 +135,14 @@ impl<'m> Core<'m> {
         let equity = self.portfolio.account.equity();
         self.session_start_equity = equity;
         self.desk.start_session(previous_close, equity);
+        let first = self.market.days[day].first_step;
         for slot in &mut self.slots {
-            slot.schedule(self.market, day, self.market.days[day].first_step);
+            slot.schedule(self.market, day, first);
+            if self.begins_late && slot.wake.on_signal {
+                slot.due = first;
+            }
         }
+        self.begins_late = false;
     }
 
     /// The first step from `from` on at which a strategy wants to decide; the day's end if there is none.

@@ -18,6 +18,7 @@ mod sequence;
 mod sobol;
 mod space;
 mod study;
+pub mod sweep;
 
 pub use count::Count;
 pub use domain::{DomainError, MAX_LEVELS};

@@ -26,4 +26,5 @@ mod slippage_draws;
 mod small_market;
 mod stats;
 mod store;
+mod sweeps;
 mod windows;

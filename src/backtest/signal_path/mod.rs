@@ -21,6 +21,7 @@ mod tests;
 pub(super) use prices::FillPrices;
 pub(super) use record::{Everything, Kept, SummaryOnly};
 
+use super::result::DailyEquity;
 use super::run::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
 use crate::market::{ActionKind, Market, Nanos, SymbolId};
 use crate::risk::{covers_initial_margin, leaves_whole_shares, loss_threshold, night_costs, signed_shares};
@@ -29,7 +30,6 @@ use crate::trading::{AccountKind, Costs, OrderState, PositionSize, QTY_EPSILON, 
 use prices::start_of;
 use record::{Filled, Submitted};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The only symbol of the run.
 const SYMBOL: SymbolId = SymbolId(0);
@@ -72,6 +72,8 @@ struct State {
     loss_threshold: f64,
     /// Side that the signal said last.
     side: i8,
+    /// One past the last session of the run.
+    last_day: usize,
     costs: Costs,
 }
 
@@ -93,12 +95,13 @@ pub(super) fn qualifies(market: &Market, config: &RunConfig) -> bool {
 }
 
 impl SignalPath<'_> {
-    /// Goes through the sessions `days`. `None`: the general way is needed.
+    /// Goes through some sessions. `None`: the general way is needed. See
+    /// [`run_sessions`](crate::backtest::run_sessions) for `go_on`.
     pub fn run<K: Kept>(
         &self,
-        days: Range<usize>,
+        sessions: Range<usize>,
         kept: &mut K,
-        stop: &AtomicBool,
+        go_on: &mut impl FnMut(&[DailyEquity]) -> bool,
     ) -> Result<Option<Costs>, Interrupted> {
         let mut state = State {
             cash: self.config.cash,
@@ -109,17 +112,22 @@ impl SignalPath<'_> {
             halted: false,
             loss_threshold: f64::NEG_INFINITY,
             side: 0,
+            last_day: sessions.end,
             costs: Costs::default(),
         };
         let mut previous_close = self.config.cash;
-        let first = self.market.days.get(days.start).map_or(0, |day| day.first_step);
+        let Some(first_day) = self.market.days.get(sessions.start) else { return Ok(None) };
+        let first = first_day.first_step;
         let changes = &self.signal.changes;
         let mut cursor = changes.partition_point(|change| (change.bar as usize) < first);
         let first_change = cursor;
         let planned = self.prices.of_changes(self.market, &changes[first_change..]);
-        let mut action = 0;
-        for day in days {
-            if stop.load(Ordering::Relaxed) {
+        // A late start decides at its first bar end about the side that holds there.
+        let mut side_before = cursor.checked_sub(1).map(|k| changes[k]);
+        let mut action =
+            self.market.actions.partition_point(|action| sessions.start > 0 && action.date < first_day.date);
+        for day in sessions {
+            if !go_on(kept.days()) {
                 return Err(Interrupted);
             }
             let (first, end) = (self.market.days[day].first_step, self.market.days[day].end_step);
@@ -132,7 +140,7 @@ impl SignalPath<'_> {
             let mut from = first;
             while from < end {
                 let change = changes.get(cursor).map_or(usize::MAX, |change| change.bar as usize);
-                let mut at = change.min(end - 1);
+                let mut at = if side_before.is_some() { from } else { change.min(end - 1) };
                 if let Some(order) = &state.on_its_way {
                     at = at.min(order.bar.max(from));
                 }
@@ -144,20 +152,20 @@ impl SignalPath<'_> {
                     }
                     kept.rows(from..at, state.cash, state.position);
                 }
-                let decision = (at == change).then(|| {
+                let mut decision = side_before.take().map(|change| (change, None));
+                if at == change {
+                    decision = Some((changes[cursor], planned.get(cursor - first_change).copied()));
                     cursor += 1;
-                    (changes[cursor - 1], planned.get(cursor - 1 - first_change).copied())
-                });
+                }
                 let Ok(equity) = self.step(day, at, decision, &mut state, kept) else { return Ok(None) };
                 kept.row(equity);
                 kept.cash(at, state.cash);
                 previous_close = equity;
                 from = at + 1;
             }
-            kept.day(day, previous_close);
+            kept.day(self.market.days[day].date, previous_close);
         }
-        // An order that never met a bar: the general way cancels it.
-        Ok(state.on_its_way.is_none().then_some(state.costs))
+        Ok(Some(state.costs))
     }
 
     /// Dividends and splits in force from the open of a day.
@@ -346,10 +354,17 @@ impl SignalPath<'_> {
         let arrival = decided + if rules.fill.ignores_latency() { 0 } else { rules.latency };
         let bar = if rules.fill.is_immediate() { at } else { at + 1 };
         let fill_day = day + usize::from(bar == self.market.days[day].end_step);
+        if fill_day == state.last_day && !K::EVERYTHING {
+            // It never meets a bar: cancelled when the data end, without a trace in the summary.
+            let (bar, raw) = (usize::MAX, [f64::NAN; 2]);
+            kept.submitted(&Submitted { number, side, qty, decided, reason });
+            state.on_its_way = Some(OnItsWay { number, side, qty, arrival, bar, raw, reason });
+            return Ok(());
+        }
         if !rules.fill.is_immediate() {
             // An order of a session that is not over fills within it, a later one within the next session.
             let expires = decided < self.market.days[day].end && fill_day > day;
-            let meets = fill_day < self.market.days.len() && !expires && self.market.time_of(fill_day, bar) > arrival;
+            let meets = fill_day < state.last_day && !expires && self.market.time_of(fill_day, bar) > arrival;
             let waits = || rules.fill == FillRule::NextOpen && arrival > start_of(self.market, fill_day, bar);
             if !meets || waits() {
                 return Err(Unforeseen);

@@ -8,6 +8,7 @@ use crate::trading::{
     Costs, Fill, Instruments, Leg, Lots, Order, OrderEvent, OrderId, OrderRecord, OrderRequest, OrderState, Side,
     TradeBook, extremes,
 };
+use chrono::NaiveDate;
 use std::ops::Range;
 
 /// An order as it was decided.
@@ -66,7 +67,9 @@ pub(in crate::backtest) trait Kept {
     /// Cash from a bar end on.
     fn cash(&mut self, step: usize, cash: f64);
     /// Equity at the end of a day.
-    fn day(&mut self, day: usize, equity: f64);
+    fn day(&mut self, date: NaiveDate, equity: f64);
+    /// Equity at the end of each day so far.
+    fn days(&self) -> &[DailyEquity];
     fn split(&mut self, ratio: f64);
     fn warn(&mut self, text: impl FnOnce() -> String);
 }
@@ -174,7 +177,7 @@ impl Kept for Everything<'_> {
 
     fn rows(&mut self, steps: Range<usize>, cash: f64, position: f64) {
         if position == 0.0 {
-            self.equity.resize(steps.end, cash);
+            self.equity.resize(self.equity.len() + steps.len(), cash);
         } else {
             let closes = &self.instruments.market.series[0].close[steps];
             self.equity.extend(closes.iter().map(|close| cash + position * close));
@@ -192,8 +195,12 @@ impl Kept for Everything<'_> {
         }
     }
 
-    fn day(&mut self, day: usize, equity: f64) {
-        self.daily.push(DailyEquity { date: self.instruments.market.days[day].date, equity });
+    fn day(&mut self, date: NaiveDate, equity: f64) {
+        self.daily.push(DailyEquity { date, equity });
+    }
+
+    fn days(&self) -> &[DailyEquity] {
+        &self.daily
     }
 
     fn split(&mut self, ratio: f64) {
@@ -250,8 +257,12 @@ impl Kept for SummaryOnly {
 
     fn cash(&mut self, _: usize, _: f64) {}
 
-    fn day(&mut self, _: usize, equity: f64) {
-        self.summary.daily.push(equity);
+    fn day(&mut self, date: NaiveDate, equity: f64) {
+        self.summary.daily.push(DailyEquity { date, equity });
+    }
+
+    fn days(&self) -> &[DailyEquity] {
+        &self.summary.daily
     }
 
     fn split(&mut self, ratio: f64) {

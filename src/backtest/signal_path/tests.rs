@@ -1,7 +1,7 @@
 //! The path against the general way: the same bits.
 
 use super::qualifies;
-use crate::backtest::run::{Run, RunConfig, run};
+use crate::backtest::run::{Run, RunConfig, run_sessions};
 use crate::backtest::{RunResult, Runner, metrics};
 use crate::engine::StrategySetup;
 use crate::market::{
@@ -13,8 +13,8 @@ use crate::sim::SimRules;
 use crate::strategies::{BuildContext, find};
 use crate::trading::{AccountKind, AccountRules};
 use proptest::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 const OPEN: Nanos = 1_711_459_800 * SECOND;
 const DAYS: i64 = 4;
@@ -79,10 +79,15 @@ fn strategy(name: &str, params: &[(&str, String)], fractional: bool) -> Vec<Stra
     vec![StrategySetup { strategy, bound_to_position_limit: spec.bound_to_settings }]
 }
 
-fn the_general_way(market: &Market, config: &RunConfig, strategies: Vec<StrategySetup>) -> RunResult {
+fn the_general_way(
+    market: &Market,
+    config: &RunConfig,
+    strategies: Vec<StrategySetup>,
+    sessions: Range<usize>,
+) -> RunResult {
     let mut run = Run::new(market, config, strategies, None);
-    run.days(0..market.days.len(), &AtomicBool::new(false)).expect("not interrupted");
-    run.finish(config.cash)
+    run.sessions(sessions.clone(), |_| true).expect("not interrupted");
+    run.finish(config.cash, sessions)
 }
 
 fn rules(fill: &str, commission: &str, slippage: &str, latency: Nanos) -> SimRules {
@@ -125,8 +130,10 @@ proptest! {
         latency in prop::sample::select(vec![0, 1, 500_000_000, 20 * SECOND, 33_333_333_333, MINUTE, 71 * SECOND]),
         loss_limit in prop::sample::select(vec![f64::INFINITY, 0.05, 0.01, 0.002]),
         maintenance in prop::sample::select(vec![0.25, 0.49]),
+        window in (0..DAYS as usize, 0..DAYS as usize),
     ) {
         let market = market(&draws, &actions);
+        prop_assume!(market.days.len() == DAYS as usize);
         let config = RunConfig {
             cash: 10_000.0,
             rules: rules(fill, commission, slippage, latency),
@@ -146,10 +153,9 @@ proptest! {
         let mut params: Vec<(&str, String)> = own.iter().map(|(k, v)| (*k, v.to_string())).collect();
         params.extend([(size.0, size.1.to_string()), ("direction", direction.to_string())]);
         let setup = || strategy(name, &params, fractional);
-        let never = AtomicBool::new(false);
-
-        let expected = the_general_way(&market, &config, setup());
-        let found = run(&market, &config, setup(), &never).expect("not interrupted");
+        let sessions = window.0.min(window.1)..window.0.max(window.1) + 1;
+        let expected = the_general_way(&market, &config, setup(), sessions.clone());
+        let found = run_sessions(&market, &config, setup(), sessions.clone(), |_| true).expect("not interrupted");
         // Every number in full: two results print alike only if they are alike to the last bit.
         let (found, wanted) = (format!("{found:?}"), format!("{expected:?}"));
         let differs = found.bytes().zip(wanted.bytes()).position(|(a, b)| a != b);
@@ -158,7 +164,7 @@ proptest! {
 
         let runner = Runner::new(&market, config);
         for _ in 0..2 {
-            let summary = runner.summary(setup(), 0..market.days.len(), &never).expect("not interrupted");
+            let summary = runner.summary(setup(), sessions.clone(), |_| true).expect("not interrupted");
             prop_assert_eq!(&summary, &expected.summary());
         }
         let all = metrics(&expected.summary(), 0.0).expect("finite");
