@@ -203,9 +203,11 @@ pub(super) struct RawSeries {
 /// symbol, a sixth of their memory.
 #[derive(Debug, Default)]
 pub(super) struct SharedTimes {
-    /// By clock, length, first and last: hardly ever more than one candidate.
-    known: Mutex<BTreeMap<(Clock, usize, Nanos, Nanos), Vec<Arc<Vec<Nanos>>>>>,
+    known: Mutex<BTreeMap<TimesKey, Vec<Arc<Vec<Nanos>>>>>,
 }
+
+/// Clock, length, first and last of some times: hardly ever are two with one key different.
+type TimesKey = (Clock, usize, Nanos, Nanos);
 
 impl SharedTimes {
     /// Replaces `times` by equal ones that are known, or makes them known.

@@ -59,7 +59,7 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted<'_>) -> Result<Found, DataError>
             Err(error) => return Err(csv_error(&file, &error)),
         }
         let line = record.position().map_or(0, csv::Position::line);
-        if line % 4096 == 0 {
+        if line.is_multiple_of(4096) {
             wanted.patience.check()?;
         }
         let place = || Place { file: file.to_string(), unit: RowUnit::Line, number: line };

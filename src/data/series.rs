@@ -367,7 +367,7 @@ impl Context<'_> {
             // Bars of a regular-hours file on the clock's grid: the first one holds the open (9:00 to 10:00) and
             // begins with it.
             let mut grid = None;
-            if !daily && begin > at && self.straddles(&time, begin, at, s.open) {
+            if !daily && begin > at && self.straddles(time, begin, at, s.open) {
                 begin -= 1;
                 grid = Some(time[begin]);
                 Arc::make_mut(time)[begin] = s.open;
@@ -436,9 +436,9 @@ impl Context<'_> {
             return Ok(());
         }
         let mut before = grid.unwrap_or(time[range.start]);
-        for i in range.start + 1..range.end {
-            let step = time[i] - before;
-            before = time[i];
+        for (k, &t) in time[range.start + 1..range.end].iter().enumerate() {
+            let (i, step) = (range.start + 1 + k, t - before);
+            before = t;
             // Nights occur in a range of extended hours.
             if step == self.bar_length || step % self.bar_length == 0 || step > 6 * 60 * MINUTE {
                 continue;
