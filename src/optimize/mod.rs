@@ -11,6 +11,7 @@
 //! - [`Study`]: ask and tell, with every misuse named.
 
 mod count;
+mod decimal;
 mod domain;
 mod draws;
 mod genetic;
