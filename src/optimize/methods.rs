@@ -36,8 +36,8 @@ pub fn method(
         return Err(MethodError::NoObjective);
     }
     Ok(match name {
-        "grid" => Box::new(Listed(Grid::new(space)?)),
-        "random" => Box::new(Listed(RandomSearch::new(space, settings.seed))),
+        "grid" => Box::new(Listed::new(Grid::new(space)?, settings.noisy)),
+        "random" => Box::new(Listed::new(RandomSearch::new(space, settings.seed), settings.noisy)),
         "genetic" => Box::new(Genetic::new(space, goal, settings)),
         _ => return Err(MethodError::Unknown { name: name.to_string() }),
     })
