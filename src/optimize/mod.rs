@@ -19,6 +19,7 @@ mod sobol;
 mod space;
 mod study;
 pub mod sweep;
+pub mod walk_forward;
 
 pub use count::Count;
 pub use domain::{DomainError, MAX_LEVELS};

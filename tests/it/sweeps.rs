@@ -39,7 +39,7 @@ impl Place {
     }
 
     fn try_sweep(&self, out: &str, args: &[&[&str]]) -> Output {
-        let mut all = vec!["sweep", "--quiet", "--out", out];
+        let mut all = vec!["sweep", "--quiet", "--bootstrap=50", "--out", out];
         all.extend(DATA);
         all.extend(args.concat());
         self.tbot(&all)
@@ -121,7 +121,7 @@ fn kill_at_any_moment_and_resume_gives_the_same_bytes() {
     let whole = place.sweep("whole", &[&SPACE, &search]);
     assert!(summary(&whole)["trials"]["pruned"].as_u64() > Some(0), "nothing was pruned");
 
-    let mut args = vec!["sweep", "--quiet", "--out", "killed"];
+    let mut args = vec!["sweep", "--quiet", "--bootstrap=50", "--out", "killed"];
     args.extend(DATA);
     args.extend(SPACE);
     args.extend(search);

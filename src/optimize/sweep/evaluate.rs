@@ -66,6 +66,11 @@ impl<'a> EngineEvaluator<'a> {
         EngineEvaluator { market, spec, binding, stop }
     }
 
+    /// Dollars at the start of a run.
+    pub fn cash(&self) -> f64 {
+        self.spec.cash
+    }
+
     /// The whole result of a trial; `None` when it was stopped from outside.
     ///
     /// # Errors
