@@ -270,6 +270,31 @@ fn shards_join_to_the_sweep_that_was_never_divided() {
 }
 
 #[test]
+fn trials_of_earlier_sweeps_on_the_same_data_count() {
+    let place = Place::new();
+    let counts = |dir: &Path| {
+        let overfit = summary(dir)["overfit"].clone();
+        ["trials", "own_trials", "earlier_trials", "earlier_sweeps"].map(|name| overfit[name].as_u64().expect(name))
+    };
+    let first = place.sweep("out", &[&GRID]);
+    assert_eq!(counts(&first), [16, 16, 0, 0]);
+    let again = place.sweep("out", &[&GRID]);
+    assert_eq!(counts(&again), [16, 16, 0, 0], "a repetition tries nothing new");
+    assert_same(&first, &again, "again");
+    let other = place.sweep("out", &[&["--method=grid", "--space=slow=25..45:10"]]);
+    assert_eq!(counts(&other), [19, 3, 16, 1]);
+    let more = place.sweep("out", &[&GRID, &["--objective=sortino"]]);
+    assert_eq!(counts(&more), [35, 16, 19, 2]);
+    // What one of them showed is worth less, the more were tried.
+    let deflated = |dir: &Path| summary(dir)["overfit"]["deflated_sharpe"].as_f64().expect("a probability");
+    if summary(&more)["best"]["id"] == summary(&first)["best"]["id"] {
+        assert!(deflated(&more) < deflated(&first));
+    }
+    let other_data = place.sweep("out", &[&GRID, &["--from=2000-06-01"]]);
+    assert_eq!(counts(&other_data)[2], 0);
+}
+
+#[test]
 fn what_the_strategy_refuses_is_logged_and_counted() {
     let place = Place::new();
     let dir = place.sweep("out", &[&["--method=grid", "--space=fast=5|20", "--space=slow=10..30:10"]]);

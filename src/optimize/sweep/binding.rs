@@ -84,7 +84,7 @@ impl Binding {
                     Place::Strategy(k) => {
                         run.strategies[*k].params.insert(key.clone(), value.to_string());
                     }
-                    Place::Setting => settings.push(format!("{key}={}", value.to_string())),
+                    Place::Setting => settings.push(format!("{key}={value}")),
                 }
             }
         }
