@@ -278,7 +278,7 @@ def write(path, results):
         writer.writerow(["method", "function", "seed", "trial", "value", "seconds"])
         for (method, name, seed), rows in sorted(results.items()):
             for trial, (value, seconds) in enumerate(rows):
-                writer.writerow([method, name, seed, trial, repr(value), f"{seconds:.6f}"])
+                writer.writerow([method, name, seed, trial, repr(float(value)), f"{seconds:.6f}"])
 
 
 def quartiles(values):

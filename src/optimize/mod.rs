@@ -4,11 +4,13 @@
 //! search that is stopped and taken up again proposes what it would have proposed. Nothing in this room knows
 //! how a trial is evaluated; a sweep over backtests and `tbot optimizer ask-tell` use it alike.
 
+mod bayesian;
 mod domain;
 mod history;
 mod rule;
 mod space;
 
+pub use bayesian::Bayesian;
 pub use domain::{DomainError, MAX_LEVELS};
 pub use history::{Goal, History, Merit, Outcome, Trial};
 pub use rule::{Rule, RuleError};
