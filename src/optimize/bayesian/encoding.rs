@@ -99,6 +99,11 @@ impl Encoding {
         self.levels[parameter].is_none() && self.counts(parameter, point)
     }
 
+    /// Whether the values of a parameter have an order.
+    pub fn is_ordered(&self, parameter: usize) -> bool {
+        self.axes.kind(self.feature(parameter)) == Kind::Ordered
+    }
+
     /// Whether a space has nothing continuous, so that a point can come twice.
     pub fn is_discrete(&self) -> bool {
         self.levels.iter().all(Option::is_some)

@@ -6,7 +6,7 @@
 
 use nalgebra::{Cholesky, DMatrix};
 
-use super::kernel::{Axes, matern, matern_slope};
+use super::kernel::{Axes, matern};
 use super::lbfgs::{Effort, minimise};
 
 /// Logarithms of the hyper-parameters, clamped to this: beyond it the kernel is constant or the identity.
@@ -101,7 +101,7 @@ impl GaussianProcess {
         for i in 0..n {
             covariance[(i, i)] = signal + noise;
             for j in 0..i {
-                covariance[(i, j)] = signal * matern(axes.distance(&points[i], &points[j], &weights));
+                covariance[(i, j)] = signal * matern(axes.distance(&points[i], &points[j], &weights)).0;
             }
         }
         let (inverse_factor, _) = invert(covariance)?;
@@ -146,9 +146,12 @@ impl GaussianProcess {
     /// Mean and standard deviation of the function (without noise) at a point.
     pub fn predict(&self, point: &[f64], work: &mut Work) -> (f64, f64) {
         work.covariances.clear();
-        work.covariances.extend(
-            self.points.iter().map(|other| self.signal * matern(self.axes.distance(point, other, &self.weights))),
-        );
+        work.slopes.clear();
+        for other in &self.points {
+            let (value, slope) = matern(self.axes.distance(point, other, &self.weights));
+            work.covariances.push(self.signal * value);
+            work.slopes.push(self.signal * slope);
+        }
         let mean = dot(&work.covariances, &self.dual);
         self.whiten(work);
         (mean, self.deviation(dot(&work.white, &work.white)))
@@ -163,7 +166,7 @@ impl GaussianProcess {
         for (j, other) in self.points.iter().enumerate() {
             // Covariance with observation j of all: column j of the inverse factor times the whitened vector.
             let weight = dot(&self.inverse_factor[j], &work.white[j..]);
-            let slope = self.signal * matern_slope(self.axes.distance(point, other, &self.weights));
+            let slope = work.slopes[j];
             for (f, difference) in self.axes.differences(point, other) {
                 let step = 2.0 * slope * self.weights[self.axes.axis(f)] * difference;
                 mean_slope[f] += step * self.dual[j];
@@ -191,7 +194,7 @@ impl GaussianProcess {
 
     /// Inverse covariance times a vector.
     fn solve(&self, vector: &[f64]) -> Vec<f64> {
-        let mut work = Work { covariances: vector.to_vec(), white: Vec::new() };
+        let mut work = Work { covariances: vector.to_vec(), ..Work::default() };
         self.whiten(&mut work);
         self.inverse_factor.iter().enumerate().map(|(j, column)| dot(column, &work.white[j..])).collect()
     }
@@ -201,6 +204,7 @@ impl GaussianProcess {
 #[derive(Debug, Default)]
 pub(super) struct Work {
     covariances: Vec<f64>,
+    slopes: Vec<f64>,
     white: Vec<f64>,
 }
 
@@ -289,8 +293,9 @@ impl<'a> Posterior<'a> {
                 for (weight, square) in weights.iter().zip(squares) {
                     distance += weight * square;
                 }
-                covariance[(i, j)] = signal * matern(distance);
-                slopes.push(-signal * matern_slope(distance));
+                let (value, slope) = matern(distance);
+                covariance[(i, j)] = signal * value;
+                slopes.push(-signal * slope);
             }
         }
         let kernel = covariance.clone();

@@ -34,6 +34,11 @@ impl Axes {
         self.features[feature].0
     }
 
+    /// How a feature enters the distance.
+    pub fn kind(&self, feature: usize) -> Kind {
+        self.features[feature].1
+    }
+
     /// Squared distance, each axis weighted.
     pub fn distance(&self, a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
         let mut sum = 0.0;
@@ -67,14 +72,10 @@ fn square(kind: Kind, difference: f64) -> f64 {
     }
 }
 
-/// The Matern kernel of smoothness 5/2 at a squared distance (Rasmussen & Williams 2006, equation 4.17).
-pub(super) fn matern(squared: f64) -> f64 {
+/// The Matern kernel of smoothness 5/2 at a squared distance (Rasmussen & Williams 2006, equation 4.17), and its
+/// derivative by the squared distance.
+pub(super) fn matern(squared: f64) -> (f64, f64) {
     let q = (5.0 * squared).sqrt();
-    (1.0 + q + 5.0 / 3.0 * squared) * libm::exp(-q)
-}
-
-/// Derivative of [`matern`] by the squared distance.
-pub(super) fn matern_slope(squared: f64) -> f64 {
-    let q = (5.0 * squared).sqrt();
-    -5.0 / 6.0 * (1.0 + q) * libm::exp(-q)
+    let decay = libm::exp(-q);
+    ((1.0 + q + 5.0 / 3.0 * squared) * decay, -5.0 / 6.0 * (1.0 + q) * decay)
 }

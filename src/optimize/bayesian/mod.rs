@@ -1,9 +1,11 @@
 //! Bayesian optimisation: a model of the objective from all trials so far, and the point that promises most.
 //!
 //! The first trials are spread evenly. Then a Gaussian process is fitted to the transformed losses
-//! ([`transform`], [`gaussian_process`]), and the point of greatest expected improvement is proposed
-//! ([`acquisition`], [`search`]). Several objectives are made one by weights that change with every trial;
-//! constraints have a model each; trials of a batch are told the model's own mean until they are told theirs.
+//! ([`transform`], [`gaussian_process`], [`models`]), and the point of greatest expected improvement is proposed
+//! ([`acquisition`], [`search`]), in a trust region when there are many axes or trials ([`region`]). Several
+//! objectives are made one by weights that change with every trial; constraints have a model each; trials of a
+//! batch are told the model's own mean until they are told theirs (D. Ginsbourger, R. Le Riche, L. Carraro,
+//! *Kriging is well-suited to parallelize optimization*, 2010: the kriging believer).
 
 mod acquisition;
 mod draws;
@@ -11,7 +13,9 @@ mod encoding;
 mod gaussian_process;
 mod kernel;
 mod lbfgs;
+mod models;
 mod observations;
+mod region;
 mod search;
 mod transform;
 
@@ -19,32 +23,44 @@ use self::acquisition::Acquisition;
 use self::draws::{Draws, Purpose};
 use self::encoding::{Encoding, Point};
 use self::gaussian_process::{GaussianProcess, Prior, Work};
-use self::lbfgs::Effort;
+use self::models::{Fits, LARGEST_MODEL, Sample};
 use self::observations::Observations;
-use self::search::{Region, Search};
+use self::region::{Region, edge};
+use self::search::Search;
+use self::transform::Shape;
 use super::{History, Method, Params, SearchSettings};
 
+fn knob(name: &str, default: f64) -> f64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+/// More axes than this are searched in a trust region from the start.
+const AXES_FOR_REGION: usize = 20;
+/// After more trials than this every space is.
+const TRIALS_FOR_REGION: usize = 300;
+/// Of the best points, so many are searched around.
+const BEST: usize = 5;
+
 /// Bayesian optimisation over any space.
+///
+/// A proposal is a function of the space, the seed, whether the objective is noisy, and the history. What is
+/// kept between calls only saves time.
 #[derive(Debug, Clone)]
 pub struct Bayesian {
     settings: SearchSettings,
-    /// The last fit that later ones start from: what it was fitted to, and what it found.
-    fitted: Option<(Observations, Vec<f64>)>,
+    objective: Fits,
+    constraints: Vec<Fits>,
 }
 
 impl Bayesian {
     /// With the seed and the noise of these settings.
     pub fn new(settings: SearchSettings) -> Bayesian {
-        Bayesian { settings, fitted: None }
-    }
-
-    /// Trials that are spread evenly before the first model.
-    fn initial(parameters: usize) -> usize {
-        (2 * parameters + 2).max(8)
+        Bayesian { settings, objective: Fits::default(), constraints: Vec::new() }
     }
 }
 
 impl Method for Bayesian {
+    /// The next trials; fewer when a discrete space has no point left that was not tried.
     fn propose(&mut self, history: &History, n: usize) -> Vec<Params> {
         let encoding = Encoding::new(&history.space);
         let mut proposed: Vec<Params> = Vec::new();
@@ -54,29 +70,30 @@ impl Method for Bayesian {
         }
         proposed
     }
+
+    /// Under noise the feasible trial whose modelled loss is least: the best observation is mostly the luckiest.
+    /// Otherwise, or with several objectives, the best observation.
+    fn recommend(&mut self, history: &History) -> Option<usize> {
+        if !self.settings.noisy || history.goal.objectives.len() > 1 {
+            return history.best();
+        }
+        self.best_by_model(history).or_else(|| history.best())
+    }
 }
 
 impl Bayesian {
     /// The next trial after those of the history and of this batch.
     fn next(&mut self, history: &History, encoding: &Encoding, batch: &[Params]) -> Option<Params> {
-        let space = &history.space;
         let trial = history.trials.len() + batch.len();
         let draws = Draws { seed: self.settings.seed, trial };
         let taken = |params: &Params| history.trials.iter().any(|t| t.params == *params) || batch.contains(params);
-        if trial < Bayesian::initial(space.len()) {
-            return self.spread(history, draws, taken);
+        if trial >= initial(history.space.len()) {
+            let promising = self.promising(history, encoding, batch, draws, &taken);
+            if promising.is_some() {
+                return promising;
+            }
         }
-        let observations = Observations::new(history, encoding, draws);
-        let waiting: Vec<Point> = history
-            .trials
-            .iter()
-            .filter(|t| t.outcome.is_none())
-            .map(|t| &t.params)
-            .chain(batch)
-            .map(|params| encoding.point_of(space, params))
-            .collect();
-        self.promising(history, encoding, &observations, &waiting, draws, &taken)
-            .or_else(|| self.spread(history, draws, taken))
+        self.spread(history, draws, taken)
     }
 
     /// A point of an even spread over the space.
@@ -106,50 +123,173 @@ impl Bayesian {
         })
     }
 
+    /// The point that the models promise most of; `None` without anything to model, or when everything that was
+    /// looked at was tried.
     fn promising(
         &mut self,
         history: &History,
         encoding: &Encoding,
-        observations: &Observations,
-        waiting: &[Point],
+        batch: &[Params],
         draws: Draws,
         taken: &impl Fn(&Params) -> bool,
     ) -> Option<Params> {
         let space = &history.space;
-        let prior = Prior::new(space.len(), self.settings.noisy);
-        let features: Vec<Vec<f64>> = observations.points.iter().map(|p| p.features.clone()).collect();
-        let start = |length: f64| {
-            let mut start = vec![prior.length.0 + libm::log(length); space.len()];
-            start.extend([0.0, prior.noise.0]);
-            start
-        };
-        let effort = Effort { evaluations: 60, tolerance: 1e-4 };
-        let starts = [start(1.0), start(0.4)];
-        let mut model = GaussianProcess::fit(
-            &encoding.axes,
-            features,
-            observations.losses.clone(),
-            &prior,
-            &starts,
-            effort,
-        )?;
+        let told = Observations::new(history, encoding);
+        let weights = weights(history.goal.objectives.len(), draws);
+        let order = by_merit(&told, &plain(&told.scalar_losses(&weights, Shape::Plain)));
+        let best: Vec<Point> = order.iter().take(BEST).map(|&k| told.points[k].clone()).collect();
+        let mut prior = Prior::new(space.len(), self.settings.noisy);
+        prior.noise.0 = knob("NOISE", prior.noise.0);
+        prior.noise.1 = knob("NOISESD", prior.noise.1);
+        prior.noise_floor = knob("FLOOR", prior.noise_floor);
+        prior.length.0 += knob("LENGTH", 0.0);
+        prior.length.1 = knob("LENGTHSD", prior.length.1);
+        prior.signal.1 = knob("SIGNALSD", 3.0);
+
+        let (mut model, shape) = self.objective_model(encoding, &prior, &told, &weights)?;
+        let all_losses = plain(&told.scalar_losses(&weights, shape));
+        let limits: Vec<(GaussianProcess, f64)> = self.constraint_models(encoding, &prior, &told)?;
+
+        // Waiting trials are believed to turn out as expected: the variance around them is gone.
         let mut work = Work::default();
-        let mut order: Vec<usize> = (0..observations.points.len()).collect();
-        order.sort_by(|&a, &b| observations.losses[a].total_cmp(&observations.losses[b]));
-        let incumbent = observations.losses[order[0]];
+        let waiting = history.trials.iter().filter(|t| t.outcome.is_none()).map(|t| &t.params).chain(batch);
+        let waiting: Vec<Vec<f64>> = waiting.map(|params| encoding.point_of(space, params).features).collect();
         if !waiting.is_empty() {
-            let points: Vec<Vec<f64>> = waiting.iter().map(|p| p.features.clone()).collect();
-            let means: Vec<f64> = points.iter().map(|p| model.predict(p, &mut work).0).collect();
-            model = model.and(&points, &means, &prior)?;
+            let means: Vec<f64> = waiting.iter().map(|features| model.predict(features, &mut work).0).collect();
+            model = model.and(&waiting, &means, &prior)?;
         }
-        let best: Vec<Point> = order.iter().take(5).map(|&k| observations.points[k].clone()).collect();
-        let acquisition = Acquisition { objective: Some((&model, incumbent)), constraints: Vec::new() };
-        let region = Region::whole(space.len());
+
+        let feasible = (0..told.len()).filter(|&k| told.is_feasible(k));
+        let incumbent = if self.settings.noisy {
+            feasible.map(|k| model.predict(&told.points[k].features, &mut work).0).reduce(f64::min)
+        } else {
+            feasible.map(|k| all_losses[k]).reduce(f64::min)
+        };
         let lengths = model.length_scales();
-        let search =
-            Search { space, encoding, acquisition: &acquisition, region: &region, best: &best, lengths: &lengths, draws };
+        let region = if space.len() > AXES_FOR_REGION || told.len() > TRIALS_FOR_REGION {
+            let edge = edge(&all_losses, initial(space.len()), space.len());
+            Region::around(&best.first()?.unit, edge, &lengths, |k| encoding.is_ordered(k))
+        } else {
+            Region::whole(space.len())
+        };
+        let acquisition = Acquisition {
+            objective: incumbent.map(|incumbent| (&model, incumbent)),
+            constraints: limits.iter().map(|(model, limit)| (model, *limit)).collect(),
+        };
+        // Where everything is feasible to be found, but nothing was: only the constraints count. Without
+        // constraints everything failed so far, and there is nothing to go by.
+        if acquisition.objective.is_none() && acquisition.constraints.is_empty() {
+            return None;
+        }
+        let search = Search {
+            space,
+            encoding,
+            acquisition: &acquisition,
+            region: &region,
+            best: &best,
+            lengths: &lengths,
+            draws,
+        };
         let discrete = encoding.is_discrete();
         let ranked = search.ranked(|point| discrete && taken(&space.decode(&point.unit)));
         ranked.into_iter().map(|(point, _)| space.decode(&point.unit)).find(|params| !taken(params))
     }
+
+    /// The model of the weighted losses and the shape they were transformed to.
+    fn objective_model(
+        &mut self,
+        encoding: &Encoding,
+        prior: &Prior,
+        told: &Observations,
+        weights: &[f64],
+    ) -> Option<(GaussianProcess, Shape)> {
+        self.objective.model(encoding, prior, if knob("SHAPES", 2.0) > 1.0 { &[Shape::Drawn, Shape::Plain] } else { &[Shape::Drawn] }, told.len(), |n, shape| {
+            let told = told.only(&(0..n).collect::<Vec<_>>());
+            let losses = told.scalar_losses(weights, shape);
+            selected(&told, &losses)
+        })
+    }
+
+    fn constraint_models(
+        &mut self,
+        encoding: &Encoding,
+        prior: &Prior,
+        told: &Observations,
+    ) -> Option<Vec<(GaussianProcess, f64)>> {
+        let count = told.constraints();
+        self.constraints.resize_with(count, Fits::default);
+        let models = self.constraints.iter_mut().enumerate().map(|(which, fits)| {
+            let (points, _, limit) = told.constraint(which);
+            let (model, _) = fits.model(encoding, prior, &[Shape::Plain], points.len(), |n, _| {
+                let (mut points, mut values, _) = told.constraint(which);
+                let from = n.saturating_sub(LARGEST_MODEL);
+                let (points, values) = (points.drain(from..n).collect(), values.drain(from..n).collect());
+                Sample { points, values, log_slope: 0.0 }
+            })?;
+            Some((model, limit))
+        });
+        models.collect()
+    }
+
+    /// The feasible trial with the least modelled loss.
+    fn best_by_model(&mut self, history: &History) -> Option<usize> {
+        let encoding = Encoding::new(&history.space);
+        let told = Observations::new(history, &encoding);
+        let prior = Prior::new(history.space.len(), self.settings.noisy);
+        let (model, _) = self.objective_model(&encoding, &prior, &told, &[1.0])?;
+        let mut work = Work::default();
+        let means = (0..told.len())
+            .filter(|&k| told.is_feasible(k))
+            .map(|k| (told.trials[k], model.predict(&told.points[k].features, &mut work).0));
+        means.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(trial, _)| trial)
+    }
+}
+
+/// Trials that are spread evenly before the first model.
+fn initial(parameters: usize) -> usize {
+    ((knob("INITD", 1.0) * parameters as f64) as usize + knob("INIT", 2.0) as usize).max(knob("INITMIN", 8.0) as usize)
+}
+
+/// Weights of the objectives for a trial: uniform among those that sum to 1.
+fn weights(objectives: usize, draws: Draws) -> Vec<f64> {
+    let parts: Vec<f64> = (0..objectives).map(|j| -libm::log(draws.uniform(Purpose::Weights, j))).collect();
+    let sum: f64 = parts.iter().sum();
+    parts.iter().map(|part| if objectives == 1 { 1.0 } else { part / sum }).collect()
+}
+
+/// Places of the trials, the feasible ones first, each kind by loss.
+fn by_merit(told: &Observations, losses: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..told.len()).collect();
+    order.sort_by(|&a, &b| {
+        let infeasible = |k| !told.is_feasible(k);
+        infeasible(a).cmp(&infeasible(b)).then(losses[a].total_cmp(&losses[b]))
+    });
+    order
+}
+
+/// What the model of the losses is fitted to: all trials while they are few, later the best ones and those
+/// nearest to the very best, in order of id.
+fn selected(told: &Observations, losses: &[(f64, f64)]) -> Sample {
+    let mut chosen: Vec<usize> = (0..told.len()).collect();
+    if chosen.len() > LARGEST_MODEL {
+        let order = by_merit(told, &plain(losses));
+        let centre = &told.points[order[0]].features;
+        let distance = |k: usize| -> f64 {
+            told.points[k].features.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        let (best, mut others) = (order[..LARGEST_MODEL / 4].to_vec(), order[LARGEST_MODEL / 4..].to_vec());
+        others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+        chosen = best.into_iter().chain(others).take(LARGEST_MODEL).collect();
+        chosen.sort_unstable();
+    }
+    Sample {
+        points: chosen.iter().map(|&k| told.points[k].clone()).collect(),
+        values: chosen.iter().map(|&k| losses[k].0).collect(),
+        log_slope: chosen.iter().map(|&k| losses[k].1).sum(),
+    }
+}
+
+/// The losses without the derivatives beside them.
+fn plain(losses: &[(f64, f64)]) -> Vec<f64> {
+    losses.iter().map(|(loss, _)| *loss).collect()
 }

@@ -5,6 +5,7 @@ use super::draws::{Draws, Purpose};
 use super::encoding::{Encoding, Point};
 use super::gaussian_process::Work;
 use super::lbfgs::{Effort, minimise};
+use super::region::Region;
 use crate::optimize::Space;
 
 /// Points spread over the region.
@@ -15,24 +16,6 @@ const NEIGHBOURS: usize = 24;
 const STARTS: usize = 6;
 /// Values of a discrete parameter that are all looked at; of more, only some.
 const FLIPS: u64 = 16;
-
-/// A box of the unit cube.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Region {
-    pub low: Vec<f64>,
-    pub high: Vec<f64>,
-}
-
-impl Region {
-    /// The whole cube.
-    pub fn whole(axes: usize) -> Region {
-        Region { low: vec![0.0; axes], high: vec![1.0; axes] }
-    }
-
-    fn at(&self, k: usize, share: f64) -> f64 {
-        self.low[k] + share * (self.high[k] - self.low[k])
-    }
-}
 
 /// One search for the best point.
 pub(super) struct Search<'a> {

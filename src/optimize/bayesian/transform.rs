@@ -3,6 +3,15 @@
 /// Range of the exponent that is searched.
 const EXPONENTS: (f64, f64) = (-3.0, 1.0);
 
+/// Which of two transforms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    /// A tail of bad values is drawn in.
+    Drawn,
+    /// Only standardised.
+    Plain,
+}
+
 /// A monotone map of losses: increasing, so the least stays the least.
 ///
 /// Losses are counted from the least one in units of their median distance to it, raised by the power transform
@@ -20,8 +29,8 @@ pub(super) struct Transform {
 }
 
 impl Transform {
-    /// The transform fitted to finite values; `None` without any.
-    pub fn fit(values: &[f64]) -> Option<Transform> {
+    /// The transform of a shape fitted to finite values; `None` without any.
+    pub fn fit(values: &[f64], shape: Shape) -> Option<Transform> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         let (&origin, &largest) = (sorted.first()?, sorted.last()?);
@@ -29,11 +38,20 @@ impl Transform {
         let distances = [sorted[sorted.len() / 2] - origin, largest - origin, 1.0];
         let unit = distances.into_iter().find(|distance| *distance > 0.0)?;
         let counted: Vec<f64> = values.iter().map(|value| (value - origin) / unit).collect();
-        let exponent = likeliest_exponent(&counted);
+        let exponent = match shape {
+            Shape::Drawn => likeliest_exponent(&counted),
+            Shape::Plain => 1.0,
+        };
         let powers: Vec<f64> = counted.iter().map(|x| yeo_johnson(*x, exponent)).collect();
         let (mean, deviation) = moments(&powers);
         let deviation = if deviation > 0.0 { deviation } else { 1.0 };
         Some(Transform { origin, unit, exponent, mean, deviation })
+    }
+
+    /// Logarithm of the derivative of the transform at a value, in units that all shapes share.
+    pub fn log_slope(&self, value: f64) -> f64 {
+        let x = (value - self.origin) / self.unit;
+        (self.exponent - 1.0) * libm::log1p(x.abs()) - libm::log(self.deviation)
     }
 
     /// The transformed value; infinite values stay infinite.
