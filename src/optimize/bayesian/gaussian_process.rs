@@ -351,3 +351,121 @@ impl<'a> Posterior<'a> {
 }
 
 const LOG_2_PI: f64 = 1.837_877_066_409_345_5;
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernel::Kind;
+    use super::*;
+
+    /// Two ordered axes and one of categories; the figures below are of a few lines of numpy.
+    fn example() -> (Axes, Vec<Vec<f64>>, Vec<f64>, Prior, Hyperparameters) {
+        let axes = Axes::new(vec![(0, Kind::Ordered), (1, Kind::Ordered), (2, Kind::Unordered)]);
+        let points = [[0.1, 0.2, 0.0], [0.4, 0.9, 1.0], [0.8, 0.3, 1.0], [0.6, 0.6, 0.0], [0.95, 0.05, 2.0]];
+        let points = points.iter().map(|point| point.to_vec()).collect();
+        let prior = Prior { noise_floor: 1e-4, ..Prior::new(3, true) };
+        let hyperparameters = [0.5, 0.8, 1.5, 1.3, 0.01].iter().map(|x| libm::log(*x)).collect();
+        (axes, points, vec![0.5, -1.2, 0.3, -0.4, 1.1], prior, hyperparameters)
+    }
+
+    fn assert_close(found: f64, expected: f64, relative: f64) {
+        assert!((found - expected).abs() <= relative * expected.abs().max(1e-3), "{found:e} is not {expected:e}");
+    }
+
+    #[test]
+    fn predictions_are_those_of_the_textbook() {
+        let (axes, points, values, prior, hyperparameters) = example();
+        let process = GaussianProcess::with(&axes, points, values, &prior, hyperparameters).unwrap();
+        let mut work = Work::default();
+        for (point, mean, deviation) in [
+            ([0.5, 0.5, 1.0], -0.5334612286868776, 0.46275033868726545),
+            ([0.1, 0.2, 0.0], 0.49126484916028024, 0.09999525533609906),
+            ([0.3, 0.7, 2.0], -0.4545342795527037, 0.7497694006801956),
+        ] {
+            let found = process.predict(&point, &mut work);
+            assert_close(found.0, mean, 1e-12);
+            assert_close(found.1, deviation, 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_likelihood_is_that_of_a_multivariate_normal() {
+        let (axes, points, values, prior, hyperparameters) = example();
+        let penalty: f64 = (0..5)
+            .map(|i| {
+                let (mean, deviation) = [prior.length, prior.length, prior.length, prior.signal, prior.noise][i];
+                let offset = (hyperparameters[i] - mean) / deviation;
+                0.5 * offset * offset
+            })
+            .sum();
+        let posterior = Posterior::new(&axes, &points, &values, &prior);
+        let found = posterior.negative(&hyperparameters, &mut [0.0; 5]);
+        assert_close(found, 6.0936049374862264 + penalty, 1e-12);
+    }
+
+    #[test]
+    fn gradients_are_those_of_small_differences() {
+        let (axes, points, values, prior, hyperparameters) = example();
+        let posterior = Posterior::new(&axes, &points, &values, &prior);
+        let mut gradient = vec![0.0; 5];
+        posterior.negative(&hyperparameters, &mut gradient);
+        for i in 0..5 {
+            let at = |step: f64| {
+                let mut shifted = hyperparameters.clone();
+                shifted[i] += step;
+                posterior.negative(&shifted, &mut [0.0; 5])
+            };
+            assert_close(gradient[i], (at(1e-5) - at(-1e-5)) / 2e-5, 1e-7);
+        }
+
+        let process = GaussianProcess::with(&axes, points, values, &prior, hyperparameters).unwrap();
+        let mut work = Work::default();
+        let point = [0.35, 0.55, 1.0];
+        let (_, _, mean_slope, deviation_slope) = process.predict_with_slopes(&point, &mut work);
+        for f in 0..2 {
+            let mut at = |step: f64| {
+                let mut shifted = point;
+                shifted[f] += step;
+                process.predict(&shifted, &mut work)
+            };
+            let (above, below) = (at(1e-5), at(-1e-5));
+            assert_close(mean_slope[f], (above.0 - below.0) / 2e-5, 1e-7);
+            assert_close(deviation_slope[f], (above.1 - below.1) / 2e-5, 1e-7);
+        }
+        assert_eq!((mean_slope[2], deviation_slope[2]), (0.0, 0.0), "categories have no slope");
+    }
+
+    #[test]
+    fn a_fit_is_at_least_as_likely_as_where_it_began() {
+        let (axes, points, values, prior, start) = example();
+        let begin = -Posterior::new(&axes, &points, &values, &prior).negative(&start, &mut [0.0; 5]);
+        let effort = Effort { evaluations: 50, tolerance: 1e-8 };
+        let fitted = GaussianProcess::fit(&axes, points.clone(), values.clone(), &prior, &[start], effort).unwrap();
+        let mut gradient = vec![0.0; 5];
+        Posterior::new(&axes, &points, &values, &prior).negative(fitted.hyperparameters(), &mut gradient);
+        assert!(fitted.evidence() > begin);
+        assert!(gradient.iter().all(|g| g.abs() < 1e-2), "{gradient:?}");
+    }
+
+    #[test]
+    fn points_that_coincide_do_not_break_the_factorisation() {
+        let (axes, _, _, _, hyperparameters) = example();
+        let prior = Prior { noise_floor: 0.0, ..Prior::new(3, false) };
+        let mut certain = hyperparameters.clone();
+        certain[4] = -LIMIT * 10.0;
+        let points = vec![vec![0.5; 3]; 6];
+        let process = GaussianProcess::with(&axes, points, vec![1.0; 6], &prior, certain).unwrap();
+        let (mean, deviation) = process.predict(&[0.5; 3], &mut Work::default());
+        assert!((mean - 1.0).abs() < 1e-4 && deviation < 0.02, "{mean} {deviation}");
+    }
+
+    #[test]
+    fn what_is_believed_of_a_waiting_point_leaves_the_mean_and_takes_the_doubt() {
+        let (axes, points, values, prior, hyperparameters) = example();
+        let process = GaussianProcess::with(&axes, points, values, &prior, hyperparameters).unwrap();
+        let (mut work, waiting, other) = (Work::default(), vec![0.3, 0.7, 2.0], [0.35, 0.6, 2.0]);
+        let believed = process.predict(&waiting, &mut work).0;
+        let after = process.and(&[waiting.clone()], &[believed], &prior).unwrap();
+        assert_close(after.predict(&other, &mut work).0, process.predict(&other, &mut work).0, 1e-9);
+        assert!(after.predict(&waiting, &mut work).1 < 0.2 * process.predict(&waiting, &mut work).1);
+    }
+}

@@ -103,3 +103,65 @@ fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     (mean, (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_close(found: f64, expected: f64, tolerance: f64) {
+        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+    }
+
+    /// Figures of scipy's `yeojohnson`, standardised.
+    #[test]
+    fn a_tail_is_drawn_in_as_the_likelihood_asks() {
+        let values = [3.0, 3.5, 5.0, 4.0, 30.0, 120.0, 6.0];
+        let expected = [
+            -1.278738529205194,
+            -0.8792143871157465,
+            -0.19507281493533596,
+            -0.5905264180207698,
+            1.257722882033204,
+            1.6182074733830398,
+            0.06762179386080343,
+        ];
+        let transform = Transform::fit(&values, Shape::Drawn).unwrap();
+        assert_close(transform.exponent, -0.6048960909086609, 1e-4);
+        for (value, expected) in values.iter().zip(expected) {
+            assert_close(transform.apply(*value), expected, 1e-4);
+        }
+    }
+
+    #[test]
+    fn neither_the_zero_nor_the_unit_of_an_objective_matters() {
+        let values = [3.0, 3.5, 5.0, 4.0, 30.0, 120.0, 6.0];
+        let moved = values.map(|value| 1000.0 * value - 70.0);
+        let (one, other) =
+            (Transform::fit(&values, Shape::Drawn).unwrap(), Transform::fit(&moved, Shape::Drawn).unwrap());
+        for (value, moved) in values.iter().zip(moved) {
+            assert_close(one.apply(*value), other.apply(moved), 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_order_of_values_is_kept_and_slopes_are_those_of_small_differences() {
+        let values = [-2.0, -1.9, 0.0, 0.5, 7.0, 900.0];
+        for shape in [Shape::Drawn, Shape::Plain] {
+            let transform = Transform::fit(&values, shape).unwrap();
+            let transformed = values.map(|value| transform.apply(value));
+            assert!(transformed.is_sorted(), "{transformed:?}");
+            // Slopes are by the distance in units of the median's.
+            let difference = (transform.apply(0.5 + 1e-5) - transform.apply(0.5 - 1e-5)) / 2e-5 * transform.unit;
+            assert_close(transform.log_slope(0.5), libm::log(difference), 1e-6);
+        }
+    }
+
+    #[test]
+    fn values_without_spread_are_no_trouble() {
+        assert_eq!(Transform::fit(&[], Shape::Drawn), None);
+        for values in [&[4.0][..], &[4.0, 4.0, 4.0], &[4.0, 4.0, 4.0, 5.0]] {
+            let transform = Transform::fit(values, Shape::Drawn).unwrap();
+            assert!(values.iter().all(|value| transform.apply(*value).is_finite()), "{values:?}");
+        }
+    }
+}
