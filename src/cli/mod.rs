@@ -10,6 +10,7 @@ mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod optimizer;
 mod option;
 mod output;
 mod report;
@@ -49,6 +50,7 @@ enum Command {
     Stats(stats::Args),
     Indicators(indicators::Args),
     Option(option::Args),
+    Optimizer(optimizer::Args),
     Calendar(calendar::Args),
     Completions(completions::Args),
 }
@@ -87,6 +89,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Stats(args) => stats::run(&args),
         Command::Indicators(args) => indicators::run(&args),
         Command::Option(args) => option::run(&args),
+        Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -5,16 +5,34 @@
 //! how a trial is evaluated; a sweep over backtests and `tbot optimizer ask-tell` use it alike.
 
 mod bayesian;
+mod count;
 mod domain;
+mod draws;
+mod genetic;
+mod goal_text;
 mod history;
+mod methods;
+mod notation;
+mod pareto;
 mod rule;
+mod sequence;
+mod sobol;
 mod space;
+mod study;
 
 pub use bayesian::Bayesian;
+pub use count::Count;
 pub use domain::{DomainError, MAX_LEVELS};
+pub use genetic::Genetic;
+pub use goal_text::{Constraint, GoalError, parse_objectives};
 pub use history::{Goal, History, Merit, Outcome, Trial};
+pub use methods::{METHODS, MethodError, method};
+pub use pareto::{crowding, fronts, hypervolume};
 pub use rule::{Rule, RuleError};
+pub use sequence::{Grid, Listed, RandomSearch, Sequence};
+pub use sobol::{SOBOL_DIMENSIONS, Sobol};
 pub use space::{Condition, Domain, Parameter, Params, Space, SpaceError, Value};
+pub use study::{Study, StudyError};
 
 /// What every method is told beside the history.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 mod account;
 mod allocations;
+mod ask_tell;
 mod backtest_cli;
 mod calendar;
 mod cli_reference;

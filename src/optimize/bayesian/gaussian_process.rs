@@ -33,7 +33,7 @@ impl Prior {
         // Mode of the log-normal density with mean sqrt 2 + log(d) / 2 and deviation sqrt 3 of the logarithm.
         let length = 2.0_f64.sqrt() - 3.0 + 0.5 * libm::log(axes.max(1) as f64);
         let (noise, noise_floor) = if noisy { ((-3.0, 1.5), 1e-4) } else { ((-10.0, 2.5), 1e-6) };
-        Prior { length: (length, 3.0_f64.sqrt()), signal: (0.0, 1.0), noise, noise_floor }
+        Prior { length: (length, 3.0_f64.sqrt()), signal: (0.0, 3.0), noise, noise_floor }
     }
 }
 

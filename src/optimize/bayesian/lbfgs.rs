@@ -45,7 +45,10 @@ pub(super) fn minimise(
         });
         let now = counted.0.borrow();
         let gained = before - now.best.1;
-        if converged || now.left == 0 || !(gained > effort.tolerance) || before.is_infinite() && now.best.1.is_infinite()
+        if converged
+            || now.left == 0
+            || !(gained > effort.tolerance)
+            || before.is_infinite() && now.best.1.is_infinite()
         {
             break;
         }

@@ -8,7 +8,6 @@
 //! *Kriging is well-suited to parallelize optimization*, 2010: the kriging believer).
 
 mod acquisition;
-mod draws;
 mod encoding;
 mod gaussian_process;
 mod kernel;
@@ -20,7 +19,6 @@ mod search;
 mod transform;
 
 use self::acquisition::Acquisition;
-use self::draws::{Draws, Purpose};
 use self::encoding::{Encoding, Point};
 use self::gaussian_process::{GaussianProcess, Prior, Work};
 use self::models::{Fits, LARGEST_MODEL, Sample};
@@ -28,16 +26,15 @@ use self::observations::Observations;
 use self::region::{Region, edge};
 use self::search::Search;
 use self::transform::Shape;
-use super::{History, Method, Params, SearchSettings};
-
-fn knob(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
+use super::draws::{Draws, Purpose};
+use super::{History, Method, Params, RandomSearch, SearchSettings, Sequence, Sobol, Space};
 
 /// More axes than this are searched in a trust region from the start.
 const AXES_FOR_REGION: usize = 20;
 /// After more trials than this every space is.
 const TRIALS_FOR_REGION: usize = 300;
+/// Points spread over the region in which the most promising is looked for.
+const LATTICE: u64 = 512;
 /// Of the best points, so many are searched around.
 const BEST: usize = 5;
 
@@ -48,24 +45,36 @@ const BEST: usize = 5;
 #[derive(Debug, Clone)]
 pub struct Bayesian {
     settings: SearchSettings,
+    encoding: Encoding,
+    /// The first trials, and what is tried when no model can say anything.
+    spread: RandomSearch,
+    /// Points that fill the cube evenly, moved for every trial.
+    lattice: Vec<Vec<f64>>,
     objective: Fits,
     constraints: Vec<Fits>,
 }
 
 impl Bayesian {
-    /// With the seed and the noise of these settings.
-    pub fn new(settings: SearchSettings) -> Bayesian {
-        Bayesian { settings, objective: Fits::default(), constraints: Vec::new() }
+    /// Over a space, with the seed and the noise of these settings.
+    pub fn new(space: &Space, settings: &SearchSettings) -> Bayesian {
+        let sobol = Sobol::new(space.len(), settings.seed);
+        Bayesian {
+            settings: settings.clone(),
+            encoding: Encoding::new(space),
+            spread: RandomSearch::new(space, settings.seed),
+            lattice: (0..LATTICE).map(|number| sobol.point(number)).collect(),
+            objective: Fits::default(),
+            constraints: Vec::new(),
+        }
     }
 }
 
 impl Method for Bayesian {
     /// The next trials; fewer when a discrete space has no point left that was not tried.
     fn propose(&mut self, history: &History, n: usize) -> Vec<Params> {
-        let encoding = Encoding::new(&history.space);
         let mut proposed: Vec<Params> = Vec::new();
         for _ in 0..n {
-            let Some(params) = self.next(history, &encoding, &proposed) else { break };
+            let Some(params) = self.next(history, &proposed) else { break };
             proposed.push(params);
         }
         proposed
@@ -83,44 +92,17 @@ impl Method for Bayesian {
 
 impl Bayesian {
     /// The next trial after those of the history and of this batch.
-    fn next(&mut self, history: &History, encoding: &Encoding, batch: &[Params]) -> Option<Params> {
+    fn next(&mut self, history: &History, batch: &[Params]) -> Option<Params> {
         let trial = history.trials.len() + batch.len();
-        let draws = Draws { seed: self.settings.seed, trial };
         let taken = |params: &Params| history.trials.iter().any(|t| t.params == *params) || batch.contains(params);
         if trial >= initial(history.space.len()) {
-            let promising = self.promising(history, encoding, batch, draws, &taken);
+            let promising = self.promising(history, batch, trial, &taken);
             if promising.is_some() {
                 return promising;
             }
         }
-        self.spread(history, draws, taken)
-    }
-
-    /// A point of an even spread over the space.
-    fn spread(&self, history: &History, draws: Draws, taken: impl Fn(&Params) -> bool) -> Option<Params> {
-        let space = &history.space;
-        let d = space.len();
-        (0..1000).find_map(|attempt| {
-            let unit: Vec<f64> = if attempt == 0 {
-                // TEMPORARY: additive recurrence until Sobol
-                let shift = Draws { seed: self.settings.seed, trial: 0 };
-                let mut g: f64 = 2.0;
-                for _ in 0..60 {
-                    g = libm::pow(1.0 + g, 1.0 / (d as f64 + 1.0));
-                }
-                (0..d)
-                    .map(|k| {
-                        let x = shift.uniform(Purpose::Initial, k)
-                            + draws.trial as f64 * libm::pow(1.0 / g, k as f64 + 1.0);
-                        x - x.floor()
-                    })
-                    .collect()
-            } else {
-                (0..d).map(|k| draws.uniform(Purpose::Fallback, attempt * d + k)).collect()
-            };
-            let params = space.decode(&unit);
-            (space.allows(&params) && !taken(&params)).then_some(params)
-        })
+        // Of the points of the spread, as many were proposed as there are trials at most.
+        (0..).map_while(|number| self.spread.trial(number)).find(|params| !taken(params))
     }
 
     /// The point that the models promise most of; `None` without anything to model, or when everything that was
@@ -128,23 +110,17 @@ impl Bayesian {
     fn promising(
         &mut self,
         history: &History,
-        encoding: &Encoding,
         batch: &[Params],
-        draws: Draws,
+        trial: usize,
         taken: &impl Fn(&Params) -> bool,
     ) -> Option<Params> {
         let space = &history.space;
+        let encoding = &self.encoding.clone();
         let told = Observations::new(history, encoding);
-        let weights = weights(history.goal.objectives.len(), draws);
+        let weights = weights(history.goal.objectives.len(), self.settings.seed, trial);
         let order = by_merit(&told, &plain(&told.scalar_losses(&weights, Shape::Plain)));
         let best: Vec<Point> = order.iter().take(BEST).map(|&k| told.points[k].clone()).collect();
-        let mut prior = Prior::new(space.len(), self.settings.noisy);
-        prior.noise.0 = knob("NOISE", prior.noise.0);
-        prior.noise.1 = knob("NOISESD", prior.noise.1);
-        prior.noise_floor = knob("FLOOR", prior.noise_floor);
-        prior.length.0 += knob("LENGTH", 0.0);
-        prior.length.1 = knob("LENGTHSD", prior.length.1);
-        prior.signal.1 = knob("SIGNALSD", 3.0);
+        let prior = Prior::new(space.len(), self.settings.noisy);
 
         let (mut model, shape) = self.objective_model(encoding, &prior, &told, &weights)?;
         let all_losses = plain(&told.scalar_losses(&weights, shape));
@@ -188,7 +164,9 @@ impl Bayesian {
             region: &region,
             best: &best,
             lengths: &lengths,
-            draws,
+            lattice: &self.lattice,
+            seed: self.settings.seed,
+            trial,
         };
         let discrete = encoding.is_discrete();
         let ranked = search.ranked(|point| discrete && taken(&space.decode(&point.unit)));
@@ -203,7 +181,7 @@ impl Bayesian {
         told: &Observations,
         weights: &[f64],
     ) -> Option<(GaussianProcess, Shape)> {
-        self.objective.model(encoding, prior, if knob("SHAPES", 2.0) > 1.0 { &[Shape::Drawn, Shape::Plain] } else { &[Shape::Drawn] }, told.len(), |n, shape| {
+        self.objective.model(encoding, prior, &[Shape::Drawn, Shape::Plain], told.len(), |n, shape| {
             let told = told.only(&(0..n).collect::<Vec<_>>());
             let losses = told.scalar_losses(weights, shape);
             selected(&told, &losses)
@@ -233,7 +211,7 @@ impl Bayesian {
 
     /// The feasible trial with the least modelled loss.
     fn best_by_model(&mut self, history: &History) -> Option<usize> {
-        let encoding = Encoding::new(&history.space);
+        let encoding = self.encoding.clone();
         let told = Observations::new(history, &encoding);
         let prior = Prior::new(history.space.len(), self.settings.noisy);
         let (model, _) = self.objective_model(&encoding, &prior, &told, &[1.0])?;
@@ -247,12 +225,13 @@ impl Bayesian {
 
 /// Trials that are spread evenly before the first model.
 fn initial(parameters: usize) -> usize {
-    ((knob("INITD", 1.0) * parameters as f64) as usize + knob("INIT", 2.0) as usize).max(knob("INITMIN", 8.0) as usize)
+    (parameters + 2).max(8)
 }
 
 /// Weights of the objectives for a trial: uniform among those that sum to 1.
-fn weights(objectives: usize, draws: Draws) -> Vec<f64> {
-    let parts: Vec<f64> = (0..objectives).map(|j| -libm::log(draws.uniform(Purpose::Weights, j))).collect();
+fn weights(objectives: usize, seed: u64, trial: usize) -> Vec<f64> {
+    let mut draws = Draws::new(seed, Purpose::Weights, trial as u64);
+    let parts: Vec<f64> = (0..objectives).map(|_| -libm::log(draws.uniform())).collect();
     let sum: f64 = parts.iter().sum();
     parts.iter().map(|part| if objectives == 1 { 1.0 } else { part / sum }).collect()
 }
@@ -274,9 +253,8 @@ fn selected(told: &Observations, losses: &[(f64, f64)]) -> Sample {
     if chosen.len() > LARGEST_MODEL {
         let order = by_merit(told, &plain(losses));
         let centre = &told.points[order[0]].features;
-        let distance = |k: usize| -> f64 {
-            told.points[k].features.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum()
-        };
+        let distance =
+            |k: usize| -> f64 { told.points[k].features.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum() };
         let (best, mut others) = (order[..LARGEST_MODEL / 4].to_vec(), order[LARGEST_MODEL / 4..].to_vec());
         others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
         chosen = best.into_iter().chain(others).take(LARGEST_MODEL).collect();

@@ -87,7 +87,9 @@ impl Observations {
                 let columns: Vec<Vec<f64>> = (0..weights.len())
                     .map(|j| {
                         let column = measured.iter().map(|losses| losses[j]).collect();
-                        to_unit(&transformed(column, Shape::Drawn).into_iter().map(|(loss, _)| loss).collect::<Vec<_>>())
+                        to_unit(
+                            &transformed(column, Shape::Drawn).into_iter().map(|(loss, _)| loss).collect::<Vec<_>>(),
+                        )
                     })
                     .collect();
                 (0..measured.len())
@@ -135,11 +137,6 @@ impl Observations {
     pub fn is_feasible(&self, place: usize) -> bool {
         let met = |values: &Vec<f64>| values.iter().all(|c| *c <= 0.0);
         matches!(self.losses[place], Loss::Measured(_)) && self.constraints[place].as_ref().is_some_and(met)
-    }
-
-    /// Whether a trial has losses.
-    pub fn is_measured(&self, place: usize) -> bool {
-        matches!(self.losses[place], Loss::Measured(_))
     }
 }
 

@@ -1,15 +1,13 @@
 //! Finding the point that promises most.
 
 use super::acquisition::Acquisition;
-use super::draws::{Draws, Purpose};
 use super::encoding::{Encoding, Point};
 use super::gaussian_process::Work;
 use super::lbfgs::{Effort, minimise};
 use super::region::Region;
 use crate::optimize::Space;
+use crate::optimize::draws::{Draws, Purpose};
 
-/// Points spread over the region.
-const SPREAD: usize = 512;
 /// Points around each of the best ones.
 const NEIGHBOURS: usize = 24;
 /// Points that are improved.
@@ -27,7 +25,10 @@ pub(super) struct Search<'a> {
     pub best: &'a [Point],
     /// Length scale of each parameter: a step that matters.
     pub lengths: &'a [f64],
-    pub draws: Draws,
+    /// Points that fill the cube evenly.
+    pub lattice: &'a [Vec<f64>],
+    pub seed: u64,
+    pub trial: usize,
 }
 
 impl Search<'_> {
@@ -58,47 +59,49 @@ impl Search<'_> {
 
     fn candidates(&self) -> Vec<Vec<f64>> {
         let d = self.space.len();
-        let draws = self.draws;
-        let mut candidates: Vec<Vec<f64>> = (0..SPREAD)
-            .map(|i| (0..d).map(|k| self.region.at(k, draws.uniform(Purpose::Candidates, i * d + k))).collect())
-            .collect();
-        let mut number = 0;
-        let mut next = || {
-            number += 1;
-            number
+        // The lattice as a whole is moved around the cube by a random step.
+        let mut draws = Draws::new(self.seed, Purpose::Candidates, self.trial as u64);
+        let steps: Vec<f64> = (0..d).map(|_| draws.uniform()).collect();
+        let moved = |point: &Vec<f64>| {
+            (0..d)
+                .map(|k| {
+                    let share = point[k] + steps[k];
+                    self.region.at(k, share - share.floor())
+                })
+                .collect()
         };
+        let mut candidates: Vec<Vec<f64>> = self.lattice.iter().map(moved).collect();
+        let mut draws = Draws::new(self.seed, Purpose::Neighbours, self.trial as u64);
         for best in self.best {
-            for i in 0..NEIGHBOURS {
-                // From a tenth of a length scale down to a thousandth; few axes at a time when there are many.
-                let size = [0.3, 0.1, 0.03, 0.003][i % 4];
-                let share = if i % 2 == 0 { 1.0 } else { (3.0 / d as f64).min(0.7) };
-                let mut unit = best.unit.clone();
-                for k in 0..d {
-                    let (moves, step) = (draws.uniform(Purpose::Neighbours, next()), next());
-                    if moves >= share {
-                        continue;
-                    }
-                    unit[k] = match self.encoding.levels(k) {
-                        Some(levels) if levels <= FLIPS || i % 4 == 0 => {
-                            // Most keep their value, or hardly any neighbour would be one.
-                            if draws.uniform(Purpose::Neighbours, next()) < 0.3 {
-                                self.region.at(k, draws.uniform(Purpose::Neighbours, step))
-                            } else {
-                                unit[k]
-                            }
-                        }
-                        levels => {
-                            let least = levels.map_or(0.0, |levels| 1.0 / levels as f64);
-                            let size = (size * self.lengths[k].min(1.0)).max(least);
-                            unit[k] + size * draws.normal(Purpose::Neighbours, step)
-                        }
-                    }
-                    .clamp(self.region.low[k], self.region.high[k]);
-                }
-                candidates.push(unit);
-            }
+            candidates.extend((0..NEIGHBOURS).map(|i| self.neighbour(&best.unit, i, &mut draws)));
         }
         candidates
+    }
+
+    /// A point near another: steps from a third of a length scale down to a few thousandths, on all axes or, for
+    /// every other neighbour, on about three of them.
+    fn neighbour(&self, centre: &[f64], i: usize, draws: &mut Draws) -> Vec<f64> {
+        let size = [0.3, 0.1, 0.03, 0.003][i % 4];
+        let share = if i % 2 == 0 { 1.0 } else { (3.0 / centre.len() as f64).min(0.7) };
+        let mut unit = centre.to_vec();
+        for (k, coordinate) in unit.iter_mut().enumerate() {
+            if draws.uniform() >= share {
+                continue;
+            }
+            let moved = match self.encoding.levels(k) {
+                // Most keep their value, or hardly any neighbour would be one.
+                Some(levels) if levels <= FLIPS || i % 4 == 0 => {
+                    let anywhere = self.region.at(k, draws.uniform());
+                    if draws.uniform() < 0.3 { anywhere } else { *coordinate }
+                }
+                levels => {
+                    let least = levels.map_or(0.0, |levels| 1.0 / levels as f64);
+                    *coordinate + (size * self.lengths[k].min(1.0)).max(least) * draws.normal()
+                }
+            };
+            *coordinate = moved.clamp(self.region.low[k], self.region.high[k]);
+        }
+        unit
     }
 
     /// Which of the sorted points to improve: the best ones, but none next to a better one.
