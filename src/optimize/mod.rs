@@ -4,6 +4,7 @@
 //! search that is stopped and taken up again proposes what it would have proposed. Nothing in this room knows
 //! how a trial is evaluated; a sweep over backtests and `tbot optimizer ask-tell` use it alike.
 
+mod bayesian;
 mod count;
 mod domain;
 mod draws;
@@ -21,6 +22,7 @@ mod study;
 pub mod sweep;
 pub mod walk_forward;
 
+pub use bayesian::Bayesian;
 pub use count::Count;
 pub use domain::{DomainError, MAX_LEVELS};
 pub use genetic::Genetic;
