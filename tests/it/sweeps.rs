@@ -107,7 +107,8 @@ fn the_number_of_threads_changes_no_byte() {
     let place = Place::new();
     let random = ["--method=random", "--trials=60", "--batch=10", "--prune"];
     let genetic = ["--method=genetic", "--trials=60", "--batch=10"];
-    for method in [&random[..], &genetic[..]] {
+    let bayesian = ["--method=bayesian", "--trials=20", "--batch=4"];
+    for method in [&random[..], &genetic[..], &bayesian[..]] {
         let first = place.sweep("one", &[&SPACE, method, &["--jobs=1"]]);
         assert_same(&first, &place.sweep("two", &[&SPACE, method, &["--jobs=2"]]), "2 threads");
         assert_same(&first, &place.sweep("seven", &[&SPACE, method, &["--jobs=7"]]), "7 threads");
@@ -162,6 +163,23 @@ fn kill_at_any_moment_and_resume_gives_the_same_bytes() {
     }
     assert!(child.wait().expect("ended").success());
     assert_same(&whole, &folder.expect("a folder"), "killed 20 times");
+}
+
+#[test]
+fn methods_that_learn_go_on_in_the_middle_of_a_round() {
+    let place = Place::new();
+    for (method, trials) in [("--method=genetic", "--trials=50"), ("--method=bayesian", "--trials=20")] {
+        let args = [method, trials, "--batch=6", "--objective=total_return"];
+        let whole = place.sweep("whole", &[&SPACE, &args]);
+        let cut = place.sweep("cut", &[&SPACE, &args]);
+        let log = cut.join("trials.jsonl");
+        let lines = std::fs::read_to_string(&log).expect("the log");
+        let kept: Vec<&str> = lines.split_inclusive('\n').take(15).collect();
+        std::fs::write(&log, kept.concat()).expect("written");
+        let output = place.tbot(&["sweep", "--quiet", "--resume", &cut.to_string_lossy()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_same(&whole, &cut, method);
+    }
 }
 
 #[test]
