@@ -6,6 +6,7 @@ use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::backtest::store::Summary;
 use crate::backtest::{ExecuteError, Execution, RunSpec, execute};
+use crate::data::DataError;
 use crate::optimize::sweep::{SweepFile, TrialRecord, for_each_trial, store};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,7 @@ impl SweepTrial {
 /// Bad input, a failed run, or an interrupt.
 pub(super) fn execute_error(error: ExecuteError) -> CliError {
     match error {
+        ExecuteError::Data(DataError::Interrupted) => CliError::Interrupted,
         ExecuteError::Data(_) | ExecuteError::Spec(_) => CliError::input(error),
         ExecuteError::Interrupted(_) => CliError::Interrupted,
         ExecuteError::Stats(_) | ExecuteError::Internal(_) => CliError::failed(error),

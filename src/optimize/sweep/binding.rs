@@ -70,6 +70,11 @@ impl Binding {
         Ok(Binding { places })
     }
 
+    /// Whether every parameter is one of a strategy, so that trials differ in their strategies alone.
+    pub fn is_of_strategies(&self) -> bool {
+        self.places.iter().all(|(_, places)| !places.contains(&Place::Setting))
+    }
+
     /// The run of a trial: `run` with the trial's parameters.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! How a trial is evaluated: the port, and its implementation by the engine of backtests.
 
 use super::Binding;
-use crate::backtest::{RunResult, RunSpec, daily_returns, metrics, run_sessions};
+use crate::backtest::{
+    DailyEquity, RunResult, RunSpec, RunSummary, Runner, SpecError, daily_returns, metrics, run_sessions,
+};
 use crate::market::Market;
 use crate::optimize::Params;
 use crate::settings::Key;
@@ -51,19 +53,32 @@ pub trait Evaluate: Sync {
     fn evaluate(&self, params: &Params, sessions: Range<usize>, gate: Option<&Gate<'_>>) -> Evaluated;
 }
 
-/// Evaluation by the general engine: every strategy, every cost model.
+/// Evaluation by a backtest. What trials have in common (fill prices, random draws, indicator columns) is computed
+/// once, as long as the parameters are those of strategies.
 #[derive(Debug)]
 pub struct EngineEvaluator<'a> {
     market: &'a Market,
     spec: &'a RunSpec,
     binding: &'a Binding,
+    /// `None`: parameters change the rules of the run.
+    runner: Option<Runner<'a>>,
     stop: &'a AtomicBool,
 }
 
 impl<'a> EngineEvaluator<'a> {
     /// `spec` is the run that parameters are merged into; `stop` ends evaluations.
-    pub fn new(market: &'a Market, spec: &'a RunSpec, binding: &'a Binding, stop: &'a AtomicBool) -> Self {
-        EngineEvaluator { market, spec, binding, stop }
+    ///
+    /// # Errors
+    /// A specification that cannot be run.
+    pub fn new(
+        market: &'a Market,
+        spec: &'a RunSpec,
+        binding: &'a Binding,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, SpecError> {
+        let config = spec.config(market)?;
+        let runner = binding.is_of_strategies().then(|| Runner::new(market, config));
+        Ok(EngineEvaluator { market, spec, binding, runner, stop })
     }
 
     /// Dollars at the start of a run.
@@ -76,56 +91,57 @@ impl<'a> EngineEvaluator<'a> {
     /// # Errors
     /// Why the parameters cannot be run.
     pub fn run(&self, params: &Params, sessions: Range<usize>) -> Result<Option<RunResult>, String> {
-        self.run_gated(params, sessions, |_| true).map(|result| result.ok())
-    }
-
-    /// The inner error says whether it was stopped from outside (`false`) or by `keeps` (`true`).
-    fn run_gated(
-        &self,
-        params: &Params,
-        sessions: Range<usize>,
-        mut keeps: impl FnMut(&[crate::backtest::DailyEquity]) -> bool,
-    ) -> Result<Result<RunResult, bool>, String> {
         let spec = self.binding.apply(self.spec, params)?;
         let config = spec.config(self.market).map_err(|error| error.to_string())?;
         let strategies = spec.build_strategies().map_err(|error| error.to_string())?;
-        let mut gated = false;
-        let go_on = |daily: &[crate::backtest::DailyEquity]| {
-            if self.stop.load(Ordering::Relaxed) {
-                return false;
+        let go_on = |_: &[DailyEquity]| !self.stop.load(Ordering::Relaxed);
+        Ok(run_sessions(self.market, &config, strategies, sessions, go_on).ok())
+    }
+
+    /// What is kept of a trial; `None` when `go_on` stopped it.
+    fn summary(
+        &self,
+        params: &Params,
+        sessions: Range<usize>,
+        go_on: impl FnMut(&[DailyEquity]) -> bool,
+    ) -> Result<Option<RunSummary>, String> {
+        let spec = self.binding.apply(self.spec, params)?;
+        let strategies = spec.build_strategies().map_err(|error| error.to_string())?;
+        let summary = match &self.runner {
+            Some(runner) => runner.summary(strategies, sessions, go_on),
+            None => {
+                let config = spec.config(self.market).map_err(|error| error.to_string())?;
+                run_sessions(self.market, &config, strategies, sessions, go_on).map(|result| result.summary())
             }
-            gated = !keeps(daily);
-            !gated
         };
-        let result = run_sessions(self.market, &config, strategies, sessions, go_on);
-        Ok(result.map_err(|_| gated))
+        Ok(summary.ok())
     }
 }
 
 impl Evaluate for EngineEvaluator<'_> {
     fn evaluate(&self, params: &Params, sessions: Range<usize>, gate: Option<&Gate<'_>>) -> Evaluated {
-        let mut given_up = 0;
-        let keeps = |daily: &[crate::backtest::DailyEquity]| match gate {
-            Some(gate) if gate.rungs.contains(&daily.len()) => {
-                given_up = daily.len();
-                (gate.keeps)(&daily_returns(self.spec.cash, daily))
+        let mut given_up = None;
+        let go_on = |daily: &[DailyEquity]| {
+            if let Some(gate) = gate.filter(|gate| gate.rungs.contains(&daily.len()))
+                && !(gate.keeps)(&daily_returns(self.spec.cash, daily))
+            {
+                given_up = Some(daily.len());
             }
-            _ => true,
+            given_up.is_none() && !self.stop.load(Ordering::Relaxed)
         };
-        let result = match self.run_gated(params, sessions.clone(), keeps) {
+        let summary = match self.summary(params, sessions.clone(), go_on) {
             Err(reason) => return Evaluated::Failed(reason),
-            Ok(Err(true)) => return Evaluated::Pruned { sessions: given_up },
-            Ok(Err(false)) => return Evaluated::Interrupted,
-            Ok(Ok(result)) => result,
+            Ok(Some(summary)) => summary,
+            Ok(None) => return given_up.map_or(Evaluated::Interrupted, |sessions| Evaluated::Pruned { sessions }),
         };
         // A parameter cannot change the rate: settings that are searched are those of strategies and limits.
-        match metrics(&result, self.spec.settings.number(Key::RiskFreeRate)) {
+        match metrics(&summary, self.spec.settings.number(Key::RiskFreeRate)) {
             Err(error) => Evaluated::Failed(error.to_string()),
             Ok(metrics) => Evaluated::Complete(Box::new(Evaluation {
                 metrics,
-                daily_returns: daily_returns(result.start_equity, &result.daily),
-                fills: result.fills.len() as u64,
-                orders: result.orders.len() as u64,
+                daily_returns: summary.daily_returns(),
+                fills: summary.fills,
+                orders: summary.orders,
                 bars: bars_of(self.market, &sessions),
             })),
         }

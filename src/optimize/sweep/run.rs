@@ -95,10 +95,12 @@ pub fn run(
         .map_err(|error| SweepError::Input(error.to_string()))?;
     let (mut log, told) = Log::open(dir, &plan.space, market.days.len())?;
     begun(told.len() as u64);
+    let evaluator = EngineEvaluator::new(market, &spec.run, &plan.binding, stop)
+        .map_err(|error| SweepError::Input(error.to_string()))?;
     let search = Search {
         space: &plan.space,
         aim: &plan.aim,
-        evaluator: &EngineEvaluator::new(market, &spec.run, &plan.binding, stop),
+        evaluator: &evaluator,
         sessions: 0..market.days.len(),
         settings: &settings,
         prune: spec.prune,
