@@ -127,6 +127,7 @@ struct Block {
 mod tests {
     use super::super::{Condition, Domain, Parameter};
     use super::*;
+    use proptest::prelude::*;
 
     fn int(name: &str, low: i64, high: i64) -> Parameter {
         Parameter { name: name.to_string(), domain: Domain::Int { low, high, step: 1, log: false }, condition: None }
@@ -203,5 +204,39 @@ mod tests {
         let space = Space::new(vec![int("a", 1, 2), Parameter { name: "x".to_string(), domain, condition: None }]);
         let space = space.unwrap();
         assert_eq!((space.count(), space.combination(0)), (Count::Continuous, None));
+    }
+
+    proptest! {
+        /// Words and numbers, each of which may depend on any earlier parameter.
+        #[test]
+        fn every_combination_is_different_and_in_the_space(
+            shapes in proptest::collection::vec((1_i64..5, 0_usize..6, 0_i64..5, 0_i64..5), 1..6),
+        ) {
+            let mut parameters: Vec<Parameter> = Vec::new();
+            for (k, (levels, parent, one, other)) in shapes.into_iter().enumerate() {
+                let mut parameter = int(&format!("p{k}"), 1, levels);
+                if let Some(named) = parameters.get(parent) {
+                    let most = named.domain.levels().unwrap() as i64;
+                    let values = vec![Value::Int(1 + one % most), Value::Int(1 + other % most)];
+                    parameter.condition = Some(Condition { parent, values });
+                }
+                parameters.push(parameter);
+            }
+            let space = Space::new(parameters).unwrap();
+            let listed = all(&space);
+            let mut found = std::collections::BTreeSet::new();
+            for k in 0..listed.len() {
+                let params = space.combination(k as u128).unwrap();
+                prop_assert!(space.contains(&params));
+                let new = found.insert(format!("{params:?}"));
+                prop_assert!(new);
+            }
+            // Every point of the cube is one of them.
+            for number in 0..64 {
+                let params = space.decode(&crate::optimize::Sobol::new(space.len(), 1).point(number));
+                let known = found.contains(&format!("{params:?}"));
+                prop_assert!(known);
+            }
+        }
     }
 }

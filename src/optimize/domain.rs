@@ -114,7 +114,8 @@ impl Domain {
     pub fn value_at(&self, level: u64) -> Value {
         let level = level.min(self.levels().unwrap_or(1) - 1);
         match *self {
-            Domain::Float { low, step: Some(step), .. } => Value::Float(Decimal::at(low, step, level)),
+            // Rounding must not leave the domain.
+            Domain::Float { low, high, step: Some(step), .. } => Value::Float(Decimal::at(low, step, level).min(high)),
             Domain::Float { low, .. } => Value::Float(low),
             Domain::Int { low, step, .. } => Value::Int(low.saturating_add_unsigned(level * step.unsigned_abs())),
             Domain::Categorical { ref choices } => Value::Text(choices[level as usize].clone()),

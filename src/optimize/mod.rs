@@ -14,6 +14,7 @@ mod history;
 mod methods;
 mod notation;
 mod pareto;
+mod recommend;
 mod rule;
 mod sequence;
 mod sobol;

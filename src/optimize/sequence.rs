@@ -1,6 +1,7 @@
 //! Methods whose trials do not depend on what came of earlier ones: the grid and random search.
 
 use super::draws::{Draws, Purpose};
+use super::recommend::best_neighbourhood;
 use super::sobol::Sobol;
 use super::{History, Method, MethodError, Params, Space, Value};
 use std::collections::HashSet;
@@ -13,12 +14,26 @@ pub trait Sequence: Send {
 }
 
 /// A sequence as a method: it proposes the trials after those of the history.
-pub struct Listed<S>(pub S);
+pub struct Listed<S> {
+    sequence: S,
+    noisy: bool,
+}
+
+impl<S: Sequence> Listed<S> {
+    /// The method; `noisy`: whether the same parameters can give different values.
+    pub fn new(sequence: S, noisy: bool) -> Listed<S> {
+        Listed { sequence, noisy }
+    }
+}
 
 impl<S: Sequence> Method for Listed<S> {
     fn propose(&mut self, history: &History, n: usize) -> Vec<Params> {
         let first = history.trials.len();
-        (first..first + n).map_while(|number| self.0.trial(number)).collect()
+        (first..first + n).map_while(|number| self.sequence.trial(number)).collect()
+    }
+
+    fn recommend(&mut self, history: &History) -> Option<usize> {
+        if self.noisy { best_neighbourhood(history) } else { history.best() }
     }
 }
 

@@ -14,7 +14,7 @@ mod store;
 
 pub use store::{WALK_FORWARD_FILE, WINDOWS_FILE, write};
 
-use crate::backtest::{DailyEquity, daily_returns, metrics};
+use crate::backtest::metrics;
 use crate::market::{Market, Nanos, format_date};
 use crate::optimize::sweep::{EngineEvaluator, Memory, Search, SweepError, SweepSpec, TrialRecord};
 use crate::optimize::{Params, Space, method};
@@ -126,7 +126,8 @@ pub fn run(
     progress: &(dyn Fn(usize, &TrialRecord, u64) + Sync),
 ) -> Result<WalkForwardResult, SweepError> {
     let plan = spec.search.plan()?;
-    let evaluator = EngineEvaluator::new(market, &spec.search.run, &plan.binding, stop);
+    let evaluator = EngineEvaluator::new(market, &spec.search.run, &plan.binding, stop)
+        .map_err(|error| SweepError::Input(error.to_string()))?;
     let rate = spec.search.run.settings.number(Key::RiskFreeRate);
     let windows = spec.windows(market.days.len())?;
     let mut results: Vec<WindowResult> = Vec::with_capacity(windows.len());
@@ -217,10 +218,10 @@ fn test(
     };
     let result = evaluator.run(params, sessions.test.clone()).map_err(SweepError::Internal)?;
     let result = result.ok_or(SweepError::Interrupted)?;
-    let daily: &[DailyEquity] = &result.daily;
-    let mut returns = daily_returns(result.start_equity, daily);
+    let summary = result.summary();
+    let mut returns = summary.daily_returns();
     returns.resize(width, 0.0);
-    let metrics = metrics(&result, rate).map_err(|error| internal(&error))?;
+    let metrics = metrics(&summary, rate).map_err(|error| internal(&error))?;
     Ok(Tested { metrics, returns, equity: result.equity })
 }
 
