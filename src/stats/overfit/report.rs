@@ -232,3 +232,88 @@ impl Serialize for Overfit {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_draws::noise;
+    use super::super::{Grade, best_by_sharpe};
+    use super::*;
+    use crate::stats::metric_info;
+
+    fn quick(attempted: usize) -> OverfitOptions {
+        OverfitOptions { blocks: 4, replications: 20, ..OverfitOptions::new(attempted) }
+    }
+
+    fn best_judged(trials: &TrialReturns, options: &OverfitOptions) -> Overfit {
+        let best = best_by_sharpe(trials, 0.0).unwrap();
+        overfit(trials, trials.trial(best), None, options).unwrap()
+    }
+
+    #[test]
+    fn what_the_metrics_have_too_is_the_same() {
+        let trials = noise(4, 40, 1);
+        let judged = best_judged(&trials, &quick(4));
+        let best = best_by_sharpe(&trials, 0.0).unwrap();
+        let metrics = crate::stats::performance(trials.trial(best), 0.0, None, None).unwrap();
+        for name in ["psr", "min_track_record_length"] {
+            assert!(metric_info(name).is_some() && judged.get(name) == metrics.get(name), "{name}");
+        }
+        assert_eq!(judged.sharpe, metrics.get("sharpe"));
+        let json = serde_json::to_value(&judged).unwrap();
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let table: Vec<&str> = OVERFIT_METRICS.iter().map(|info| info.name).chain(["verdict"]).collect();
+        assert_eq!(keys, table);
+        assert!(json["trials"].is_u64());
+    }
+
+    #[test]
+    fn doing_nothing_earns_the_risk_free_rate() {
+        let trials = noise(4, 40, 1);
+        let options = OverfitOptions { risk_free_rate: 0.5, ..quick(4) };
+        let rf = vec![daily_risk_free(0.5).unwrap(); 40];
+        let of = |benchmark| overfit(&trials, trials.trial(0), benchmark, &options).unwrap();
+        assert_eq!(of(None), of(Some(&rf)));
+        assert!(of(None).get("spa_p") >= overfit(&trials, trials.trial(0), None, &quick(4)).unwrap().get("spa_p"));
+    }
+
+    #[test]
+    fn failed_trials_count_though_they_have_no_returns() {
+        let trials = noise(6, 60, 5);
+        let (few, many) = (best_judged(&trials, &quick(6)), best_judged(&trials, &quick(600)));
+        assert!(many.deflated_sharpe < few.deflated_sharpe && many.deflated_sharpe < Some(0.5));
+        assert_eq!((many.trials, many.psr), (600, few.psr));
+        assert!(many.min_backtest_length_years > few.min_backtest_length_years);
+    }
+
+    /// Of 60 best of 20 worthless trials at most 3 may pass for skill at 95 %; none was graded as evidence.
+    #[test]
+    fn the_best_of_noise_is_not_skill() {
+        let judged: Vec<Overfit> = (0..60).map(|seed| best_judged(&noise(20, 60, 900 + seed), &quick(20))).collect();
+        let passed = judged.iter().filter(|found| found.deflated_sharpe > Some(0.95)).count();
+        assert!(passed <= 3, "{passed}");
+        let single = judged.iter().filter(|found| found.psr > Some(0.95)).count();
+        assert!(single > 30, "{single}: without deflation most would pass");
+        assert!(judged.iter().all(|found| found.verdict().grade <= Grade::NotDistinguishable));
+    }
+
+    #[test]
+    fn unusable_input_is_refused() {
+        let trials = noise(3, 20, 1);
+        let ask = |selected: &[f64], options: OverfitOptions| overfit(&trials, selected, None, &options).unwrap_err();
+        let own = trials.trial(0);
+        assert_eq!(ask(own, quick(2)), OverfitError::Attempted { attempted: 2, trials: 3 });
+        let rate = OverfitOptions { risk_free_rate: -1.0, ..quick(3) };
+        assert_eq!(ask(own, rate), OverfitError::RiskFreeRate(-1.0));
+        assert!(matches!(ask(&own[1..], quick(3)), OverfitError::SeriesLength { found: 19, expected: 20, .. }));
+        assert!(matches!(ask(&[f64::NAN; 20], quick(3)), OverfitError::NotFinite { day: 1, .. }));
+        assert_eq!(ask(own, OverfitOptions { blocks: 5, ..quick(3) }), OverfitError::Blocks(5));
+    }
+
+    #[test]
+    fn what_does_not_vary_cannot_be_judged() {
+        let idle = TrialReturns::new(&[[0.0; 20], [0.0; 20]]).unwrap();
+        let found = overfit(&idle, idle.trial(0), None, &quick(2)).unwrap();
+        assert_eq!((found.sharpe, found.deflated_sharpe, found.get("spa_p")), (None, None, None));
+        assert_eq!(found.verdict().grade, Grade::CannotBeJudged);
+    }
+}

@@ -151,15 +151,10 @@ fn reasons(e: &Evidence) -> Vec<String> {
     }
     if let Some(length) = e.min_track_record_length {
         let (days, needed) = (e.days, length.ceil());
-        reasons.push(if days as f64 >= length {
-            format!(
-                "{days} days are enough: a single trial with such returns would need {needed} to be above 0 with 95 %."
-            )
-        } else {
-            format!(
-                "{days} days are too few: even a single trial with such returns needs {needed} to be above 0 with 95 %."
-            )
-        });
+        let meaning = if days as f64 >= length { "would be enough" } else { "would still be too few" };
+        reasons.push(format!(
+            "Had it been the only trial, {days} days {meaning}: such returns need {needed} to be above 0 with 95 %."
+        ));
     }
     if let Some((best, median)) = e.neighbourhood {
         let meaning =
@@ -174,17 +169,17 @@ fn luck(e: &Evidence, sharpe: f64) -> Vec<String> {
     let Some(deflated) = e.deflated_sharpe else {
         return vec![format!("There is no telling what luck would have shown among {} trials.", e.trials)];
     };
-    let level = if deflated >= ESTABLISHED { "which is enough" } else { "95 % would be enough" };
+    let level = if deflated >= ESTABLISHED { ", which is enough" } else { "; 95 % would be enough" };
     let mut reasons = vec![match e.expected_max_sharpe {
         Some(luckiest) if e.trials > 1 => format!(
             "Of {} worthless trials the luckiest would show a Sharpe ratio of about {luckiest:.2} a year; the best shows \
-             {sharpe:.2}. The probability that it is truly above that is {}, {level} (deflated Sharpe ratio).",
+             {sharpe:.2}. The probability that it is truly above that is {}{level} (deflated Sharpe ratio).",
             e.trials,
             percent(deflated)
         ),
         _ => format!(
             "There was one trial, so nothing was chosen: the probability that its Sharpe ratio, {sharpe:.2} a year, is \
-             truly above 0 is {}, {level}.",
+             truly above 0 is {}{level}.",
             percent(deflated)
         ),
     }];
@@ -269,7 +264,7 @@ mod tests {
              in the other: the choice carries over to other days (PBO; lots would give about 50 %).",
             "If no trial were better than the benchmark, the best would look this good in 0.3 % of the cases: rarely \
              enough to count (SPA p-value; at most 5 % counts).",
-            "1000 days are enough: a single trial with such returns would need 301 to be above 0 with 95 %.",
+            "Had it been the only trial, 1000 days would be enough: such returns need 301 to be above 0 with 95 %.",
             "Neighbouring parameters reach 2.2000 in the median against 2.5000: the best is no needle.",
         ];
         assert_eq!(reasons, expected);
