@@ -187,7 +187,9 @@ impl Search<'_> {
                 returns.resize(width, 0.0);
             }
         }
-        Some(Finished { trial, returns, bars })
+        // Made here, by the thread that evaluated, and not where trials wait for each other.
+        let line = trial.to_line(self.space);
+        Some(Finished { trial, line, returns, bars })
     }
 }
 
@@ -207,6 +209,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Finished {
     trial: TrialRecord,
+    line: String,
     returns: Vec<f64>,
     bars: u64,
 }
@@ -226,7 +229,7 @@ impl Turnstile<'_> {
         while self.error.is_none()
             && let Some(finished) = self.ready.get_mut(&self.next).and_then(|(_, waiting)| waiting.take())
         {
-            match self.record.append(&finished.trial, &finished.returns) {
+            match self.record.append(&finished.trial, &finished.line, &finished.returns) {
                 Ok(()) => {
                     self.next += 1;
                     progress(&finished.trial, finished.bars);
@@ -274,11 +277,11 @@ mod tests {
     struct Full(Memory, usize);
 
     impl Record for Full {
-        fn append(&mut self, trial: &TrialRecord, returns: &[f64]) -> Result<(), SweepError> {
+        fn append(&mut self, trial: &TrialRecord, line: &str, returns: &[f64]) -> Result<(), SweepError> {
             if self.0.trials.len() == self.1 {
                 return Err(SweepError::Internal("no room".to_string()));
             }
-            self.0.append(trial, returns)
+            self.0.append(trial, line, returns)
         }
 
         fn returns(&mut self, row: u64) -> Result<Vec<f64>, SweepError> {
@@ -347,7 +350,7 @@ mod tests {
         for k in 0..10 {
             let (from, id) = if k == 9 { (29, 9) } else { (k, k as u64) };
             let trial = TrialRecord { id, params: first.trials[k].params.clone(), ..first.trials[from].clone() };
-            record.append(&trial, &first.returns[from]).expect("memory");
+            record.append(&trial, "", &first.returns[from]).expect("memory");
             told.push(trial);
         }
         search(true, 10, told, &mut record, &AtomicBool::new(false), &|_, _| {}).expect("a whole search");
