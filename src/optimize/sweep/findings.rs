@@ -156,23 +156,11 @@ pub fn at_bounds(space: &Space, params: &Params) -> Vec<(String, Value, &'static
 }
 
 /// Feasible trials that no other one beats in one objective without losing in another, in order of id. Of equal
-/// trials all stay.
+/// trials all stay. Empty without a feasible trial.
 pub fn pareto_front(history: &History) -> Vec<usize> {
-    let mut front: Vec<(usize, Vec<f64>)> = Vec::new();
-    for k in 0..history.trials.len() {
-        let Some(merit) = history.merit(k).filter(|merit| merit.is_known() && merit.is_feasible()) else { continue };
-        let losses = merit.losses;
-        if front.iter().any(|(_, other)| dominates(other, &losses)) {
-            continue;
-        }
-        front.retain(|(_, other)| !dominates(&losses, other));
-        front.push((k, losses));
-    }
-    front.into_iter().map(|(k, _)| k).collect()
-}
-
-fn dominates(a: &[f64], b: &[f64]) -> bool {
-    a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
+    let mut front = history.pareto();
+    front.retain(|&k| history.merit(k).is_some_and(|merit| merit.is_feasible()));
+    front
 }
 
 #[cfg(test)]
