@@ -252,8 +252,11 @@ fn begin(args: &SweepOptions) -> Result<(PathBuf, SweepFile, Market), CliError> 
         Some(out) => out.clone(),
         None => PathBuf::from(sweep.spec.run.settings.text(Key::OptimizerOutputDir)),
     };
-    (sweep.earlier_sweeps, sweep.earlier_trials) =
-        store::earlier_trials(&out, &sweep.data_hash, &sweep.fingerprint).map_err(sweep_error)?;
+    let earlier = store::earlier_trials(&out, &sweep.data_hash, &sweep.fingerprint).map_err(sweep_error)?;
+    for error in &earlier.unreadable {
+        eprintln!("note: {error}; its trials are not counted");
+    }
+    (sweep.earlier_sweeps, sweep.earlier_trials) = (earlier.sweeps, earlier.trials);
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ");
     let dir = store::create(&out, &format!("{started}-{}", &sweep.fingerprint[..12]), &sweep).map_err(sweep_error)?;
     Ok((dir, sweep, market))

@@ -534,3 +534,13 @@ fn quiet_says_the_folder_and_nothing_else() {
     assert_eq!(text(&output.stdout).lines().count(), 1);
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn an_earlier_sweep_that_cannot_be_read_is_named() {
+    let place = Place::new();
+    let dir = place.sweep("a", &[&GRID]);
+    std::fs::write(dir.join("sweep.json"), "{").expect("written");
+    let output = place.try_sweep("a", &[&GRID, &["--objective=sortino"]]);
+    let words = text(&output.stderr);
+    assert!(output.status.success() && words.contains("sweep.json") && words.contains("not counted"), "{words}");
+}

@@ -165,16 +165,32 @@ pub fn list(out: &Path, is_one: impl Fn(&Path) -> bool) -> Result<Vec<(String, P
     Ok(found)
 }
 
+/// What was tried before on the same data.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    pub sweeps: u64,
+    pub trials: u64,
+    /// Sweeps that cannot be read, so that nobody knows whether they count.
+    pub unreadable: Vec<SweepError>,
+}
+
 /// Sweeps and trials of a result folder over the same data: what was tried before. A sweep that was repeated
 /// tried nothing new: of equal fingerprints the one with the most trials counts, the shards of one together.
-pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<(u64, u64), SweepError> {
+pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<Earlier, SweepError> {
+    let mut unreadable = Vec::new();
     let mut whole: BTreeMap<String, u64> = BTreeMap::new();
     let mut shards: BTreeMap<String, BTreeMap<(u64, u64), u64>> = BTreeMap::new();
     for (_, path) in folders(out)? {
         if !is_sweep(&path) {
             continue;
         }
-        let Ok(sweep) = read_sweep(&path) else { continue };
+        let sweep = match read_sweep(&path) {
+            Ok(sweep) => sweep,
+            Err(error) => {
+                unreadable.push(error);
+                continue;
+            }
+        };
         if sweep.data_hash != data_hash || sweep.fingerprint == fingerprint {
             continue;
         }
@@ -190,7 +206,7 @@ pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<
         *most = parts.values().sum::<u64>().max(*most);
     }
     whole.retain(|_, trials| *trials > 0);
-    Ok((whole.len() as u64, whole.values().sum()))
+    Ok(Earlier { sweeps: whole.len() as u64, trials: whole.values().sum(), unreadable })
 }
 
 /// Names and paths of the folders of a folder that are not hidden, sorted; none when it does not exist.

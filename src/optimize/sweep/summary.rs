@@ -88,7 +88,7 @@ fn summarize(
     let mut warnings: Vec<String> = Vec::new();
     for bound in &bounds {
         warnings.push(format!(
-            "the best trial has {} = {}, the {} end of its range: a better value may lie beyond",
+            "the best trial has {} = {}, at the {} end of its range: a better value may lie beyond",
             bound["param"].as_str().unwrap_or(""),
             bound["value"].as_str().map_or_else(|| bound["value"].to_string(), str::to_string),
             if bound["end"] == "low" { "lower" } else { "upper" },
