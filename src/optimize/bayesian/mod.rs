@@ -16,6 +16,8 @@ mod models;
 mod observations;
 mod region;
 mod search;
+#[cfg(test)]
+mod tests;
 mod transform;
 
 use self::acquisition::Acquisition;
