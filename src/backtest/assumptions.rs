@@ -65,7 +65,7 @@ pub fn assumptions(spec: &RunSpec, market: &Market) -> Vec<String> {
             } else {
                 ", which are always available"
             }
-        )
+        ) + " An order is refused if the account could not carry it together with everything pending."
     });
     out.push(match spec.data.adjust {
         Adjust::Raw => "Prices are as traded; splits and dividends happen in the account.".to_string(),

@@ -3,11 +3,11 @@
 use super::report::PriceSeries;
 use super::spec::{RunSpec, SpecError, VERSION};
 use super::store::{Elapsed, StoreError, Summary, write_run};
-use super::{Interrupted, RunResult, run};
-use crate::data::{DataError, load};
+use super::{Interrupted, RunResult, RunSummary, run};
+use crate::data::{DataError, load_until};
 use crate::market::{Market, SymbolId, format_date};
 use crate::settings::Key;
-use crate::stats::{Metrics, StatsError, performance, returns_from_equity};
+use crate::stats::{Metrics, StatsError, performance};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -46,7 +46,7 @@ pub fn execute(
     stop: &AtomicBool,
 ) -> Result<Execution, ExecuteError> {
     let clock = Instant::now();
-    let market = load(&spec.data)?;
+    let market = load_until(&spec.data, stop)?;
     let load_s = clock.elapsed().as_secs_f64();
     execute_on(spec, market, started, command, stop, load_s)
 }
@@ -65,7 +65,7 @@ pub fn execute_on(
     let fingerprint = spec.fingerprint(&market.data_hash)?;
     let clock = Instant::now();
     let result = run(&market, &config, strategies, stop)?;
-    let metrics = metrics(&result, spec.settings.number(Key::RiskFreeRate))?;
+    let metrics = metrics(&result.summary(), spec.settings.number(Key::RiskFreeRate))?;
     let run_s = clock.elapsed().as_secs_f64();
 
     let run_id = format!("{started}-{}", &fingerprint[..12]);
@@ -117,16 +117,9 @@ pub fn execute_on(
     Ok(Execution { market, result, summary, run })
 }
 
-/// All metrics of a result: daily returns of the account, and its closed trades in order of exit.
-pub fn metrics(result: &RunResult, risk_free_rate: f64) -> Result<Metrics, StatsError> {
-    let equity: Vec<f64> = result.daily.iter().map(|d| d.equity).collect();
-    // An account that lost everything has no further returns: the series ends with -100 %.
-    let alive = equity.iter().position(|&e| e <= 0.0).map_or(equity.len(), |k| k + 1);
-    let returns = returns_from_equity(result.start_equity, &equity[..alive]).unwrap_or_default();
-    let mut trades: Vec<(i64, f64)> = result.trades.iter().map(|t| (t.exit_time, t.pnl)).collect();
-    trades.sort_by_key(|t| t.0);
-    let pnl: Vec<f64> = trades.into_iter().map(|t| t.1).collect();
-    performance(&returns, risk_free_rate, None, Some(&pnl))
+/// All metrics of a run: daily returns of the account, and its closed trades in order of exit.
+pub fn metrics(run: &RunSummary, risk_free_rate: f64) -> Result<Metrics, StatsError> {
+    performance(&run.daily_returns(), risk_free_rate, None, Some(&run.pnl))
 }
 
 /// The price series of the symbols with trades, for the report. Daily bars and minutes alike.

@@ -100,7 +100,7 @@ pub(super) fn mark_all(instruments: &Instruments<'_>, account: &mut Account, day
 
 /// The full account table of a result: cash from its changes, exposure from the fills.
 pub(super) fn expand(result: &RunResult, market: &Market) -> EquityCurve {
-    let instruments = Instruments { market, puts: result.puts.clone() };
+    let instruments = Instruments::with_puts(market, result.puts.clone());
     let mut account = Account::new(result.start_equity, instruments.len());
     let mut curve = EquityCurve {
         time: market.steps.clone(),
@@ -121,7 +121,7 @@ pub(super) fn expand(result: &RunResult, market: &Market) -> EquityCurve {
             while let Some(fill) = fills.next_if(|f| f.time <= market.steps[step]) {
                 let ended = market.ended(instruments.driver(fill.symbol), index, step);
                 if account.position(fill.symbol) == 0.0 && ended > 0 {
-                    account.set_mark(fill.symbol, instruments.close(fill.symbol, ended - 1, market.steps[step]));
+                    account.set_mark(fill.symbol, instruments.old_close(fill.symbol, ended - 1, market.steps[step]));
                 }
                 account.add(fill.symbol, fill.side.sign() * fill.qty);
             }

@@ -2,6 +2,7 @@
 
 use super::marking::expand;
 use crate::market::{Market, Nanos};
+use crate::stats::returns_from_equity;
 use crate::trading::{Costs, Fill, OrderEvent, OrderRecord, PutContract, Trade};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -63,5 +64,49 @@ impl RunResult {
     /// The full table of the account over time. Cash and exposure are derived here and not during the run.
     pub fn equity_curve(&self, market: &Market) -> EquityCurve {
         expand(self, market)
+    }
+}
+
+/// What is kept of one run among many: enough for every metric.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunSummary {
+    pub start_equity: f64,
+    /// Closing equity of each session.
+    pub daily: Vec<DailyEquity>,
+    /// Net P&L of the closed trades in order of exit, dollars.
+    pub pnl: Vec<f64>,
+    pub orders: u64,
+    pub fills: u64,
+    pub costs: Costs,
+}
+
+impl RunSummary {
+    /// Returns of the account by session: see [`daily_returns`].
+    pub fn daily_returns(&self) -> Vec<f64> {
+        daily_returns(self.start_equity, &self.daily)
+    }
+}
+
+/// Simple returns of the account by session. One that lost everything has no further returns: the series ends with
+/// -100 % or less.
+pub fn daily_returns(start_equity: f64, daily: &[DailyEquity]) -> Vec<f64> {
+    let equity: Vec<f64> = daily.iter().map(|d| d.equity).collect();
+    let alive = equity.iter().position(|&e| e <= 0.0).map_or(equity.len(), |k| k + 1);
+    returns_from_equity(start_equity, &equity[..alive]).unwrap_or_default()
+}
+
+impl RunResult {
+    /// What is kept of this run when it is one among many.
+    pub fn summary(&self) -> RunSummary {
+        let mut trades: Vec<(Nanos, f64)> = self.trades.iter().map(|t| (t.exit_time, t.pnl)).collect();
+        trades.sort_by_key(|t| t.0);
+        RunSummary {
+            start_equity: self.start_equity,
+            daily: self.daily.clone(),
+            pnl: trades.into_iter().map(|t| t.1).collect(),
+            orders: self.orders.len() as u64,
+            fills: self.fills.len() as u64,
+            costs: self.costs,
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! One run: the trading core, the simulated venue, and a clock that jumps to the next event.
 
 use super::marking::{mark_all, mark_chunk};
-use super::result::{Ambiguity, DailyEquity, RunResult};
+use super::result::{Ambiguity, DailyEquity, RunResult, RunSummary};
+use super::signal_path::{Everything, FillPrices, SignalPath, SummaryOnly, qualifies};
 use crate::engine::{Core, StrategySetup};
 use crate::market::{ActionKind, Market};
-use crate::risk::Limits;
+use crate::risk::{Limits, night_costs};
 use crate::sim::{SimRules, SimVenue};
-use crate::trading::AccountKind;
+use crate::trading::{AccountKind, ColumnCache};
+use chrono::NaiveDate;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Everything that decides the result of a run, beside the market and the strategies.
@@ -30,17 +33,102 @@ pub fn run(
     strategies: Vec<StrategySetup>,
     stop: &AtomicBool,
 ) -> Result<RunResult, Interrupted> {
-    let mut run = Run::new(market, config, strategies);
-    for day in 0..market.days.len() {
-        if stop.load(Ordering::Relaxed) {
-            return Err(Interrupted);
-        }
-        run.day(day);
-    }
-    Ok(run.finish(config.cash))
+    let go_on = |_: &[DailyEquity]| !stop.load(Ordering::Relaxed);
+    run_sessions(market, config, strategies, 0..market.days.len(), go_on)
 }
 
-struct Run<'m> {
+/// Runs strategies over some sessions of a market, by index; equity is that of their steps. The account begins
+/// with the first of them, flat; strategies and their indicators see the bars before it, and one that waits
+/// for a signal decides at its first bar end about the side that holds there. Corporate actions before the
+/// first session are history.
+///
+/// `go_on` is asked before each session, with the closes so far, whether to go on.
+pub fn run_sessions(
+    market: &Market,
+    config: &RunConfig,
+    strategies: Vec<StrategySetup>,
+    sessions: Range<usize>,
+    mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+) -> Result<RunResult, Interrupted> {
+    let mut run = Run::new(market, config, strategies, None);
+    if let Some((signal, size)) = run.core.holding().filter(|_| qualifies(market, config)) {
+        let prices = FillPrices::new(market, config, signal.changes.len());
+        let mut kept = Everything::new(market, config.cash, signal.changes.len());
+        let path = SignalPath { market, config, signal, size, prices: &prices };
+        if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
+            let name = run.core.strategy_names().remove(0);
+            return Ok(kept.into_result(name, costs));
+        }
+    }
+    run.sessions(sessions.clone(), go_on)?;
+    Ok(run.finish(config.cash, sessions))
+}
+
+/// Many runs over the same market under the same rules: what they have in common is computed once. Every answer is
+/// that of [`run`], to the last bit.
+#[derive(Debug)]
+pub struct Runner<'m> {
+    market: &'m Market,
+    config: RunConfig,
+    cache: ColumnCache,
+    prices: Option<FillPrices>,
+}
+
+impl<'m> Runner<'m> {
+    /// For runs over `market` under `config`.
+    pub fn new(market: &'m Market, config: RunConfig) -> Runner<'m> {
+        let prices = qualifies(market, &config).then(|| FillPrices::shared(market, &config));
+        Runner { market, config, cache: ColumnCache::default(), prices }
+    }
+
+    /// The market of the runs.
+    pub fn market(&self) -> &'m Market {
+        self.market
+    }
+
+    /// As [`run_sessions`], but only what a summary needs is kept.
+    pub fn summary(
+        &self,
+        strategies: Vec<StrategySetup>,
+        sessions: Range<usize>,
+        mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+    ) -> Result<RunSummary, Interrupted> {
+        let mut run = Run::new(self.market, &self.config, strategies, Some(&self.cache));
+        if let (Some((signal, size)), Some(prices)) = (run.core.holding(), &self.prices) {
+            let mut kept = SummaryOnly::new(self.config.cash, sessions.len());
+            let path = SignalPath { market: self.market, config: &self.config, signal, size, prices };
+            if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
+                return Ok(kept.into_summary(costs));
+            }
+        }
+        run.sessions(sessions.clone(), go_on)?;
+        Ok(run.finish(self.config.cash, sessions).summary())
+    }
+}
+
+/// A limit that closes every position.
+pub(super) struct Limit {
+    /// Reason of the closing orders.
+    pub reason: &'static str,
+    because: &'static str,
+}
+
+/// DAILY_LOSS_LIMIT.
+pub(super) const LOSS_LIMIT: Limit =
+    Limit { reason: "daily loss limit", because: "equity fell to it; no entries until the next session" };
+
+/// The maintenance margin.
+pub(super) const MARGIN_CALL: Limit =
+    Limit { reason: "margin call", because: "equity no longer covered the maintenance margin" };
+
+impl Limit {
+    /// The sentence for the summary.
+    pub fn warning(&self, date: NaiveDate) -> String {
+        format!("{} in the session of {date}: positions closed, since {}", self.reason, self.because)
+    }
+}
+
+pub(super) struct Run<'m> {
     market: &'m Market,
     core: Core<'m>,
     venue: SimVenue<'m>,
@@ -56,13 +144,18 @@ struct Run<'m> {
 }
 
 impl<'m> Run<'m> {
-    fn new(market: &'m Market, config: &RunConfig, strategies: Vec<StrategySetup>) -> Run<'m> {
+    pub(super) fn new(
+        market: &'m Market,
+        config: &RunConfig,
+        strategies: Vec<StrategySetup>,
+        cache: Option<&ColumnCache>,
+    ) -> Run<'m> {
         let cash_account = config.limits.account.kind == AccountKind::Cash;
         Run {
             market,
-            core: Core::new(market, strategies, config.limits.clone(), config.cash),
+            core: Core::new(market, strategies, config.limits.clone(), config.cash, cache),
             venue: SimVenue::new(market, config.rules.clone(), cash_account),
-            equity: vec![0.0; market.steps.len()],
+            equity: Vec::new(),
             gross: Vec::new(),
             changes: Vec::new(),
             daily: Vec::with_capacity(market.days.len()),
@@ -70,6 +163,26 @@ impl<'m> Run<'m> {
             recorded_cash: config.cash,
             next_action: 0,
         }
+    }
+
+    /// The general way through the sessions of the run.
+    pub(super) fn sessions(
+        &mut self,
+        sessions: Range<usize>,
+        mut go_on: impl FnMut(&[DailyEquity]) -> bool,
+    ) -> Result<(), Interrupted> {
+        self.equity = vec![0.0; self.market.steps.len()];
+        if let Some(first) = self.market.days.get(sessions.start).filter(|_| sessions.start > 0) {
+            self.next_action = self.market.actions.partition_point(|action| action.date < first.date);
+            self.core.begin_late();
+        }
+        for day in sessions {
+            if !go_on(&self.daily) {
+                return Err(Interrupted);
+            }
+            self.day(day);
+        }
+        Ok(())
     }
 
     fn day(&mut self, day: usize) {
@@ -117,13 +230,13 @@ impl<'m> Run<'m> {
         let has_positions = !self.core.portfolio.account.open_positions().is_empty();
         if equity <= self.core.desk.loss_threshold() {
             self.core.desk.halt();
-            self.liquidate(day, step, "daily loss limit", "equity fell to it; no entries until the next session");
+            self.liquidate(day, step, &LOSS_LIMIT);
         } else if has_positions && !self.core.is_liquidating() {
             if self.core.desk.is_halted() {
                 // An order that was on its way has filled since.
-                self.core.liquidate(step, "daily loss limit", &mut self.venue);
+                self.core.liquidate(step, LOSS_LIMIT.reason, &mut self.venue);
             } else if self.core.desk.is_margin_call(&self.core.portfolio) {
-                self.liquidate(day, step, "margin call", "equity no longer covered the maintenance margin");
+                self.liquidate(day, step, &MARGIN_CALL);
             }
         }
         self.core.decide(day, step, &mut self.venue);
@@ -151,10 +264,9 @@ impl<'m> Run<'m> {
     }
 
     /// Closes every position because of a limit, and says so.
-    fn liquidate(&mut self, day: usize, step: usize, reason: &'static str, text: &str) {
-        let date = self.market.days[day].date;
-        self.core.warn(format!("{reason} in the session of {date}: positions closed, since {text}"));
-        self.core.liquidate(step, reason, &mut self.venue);
+    fn liquidate(&mut self, day: usize, step: usize, limit: &Limit) {
+        self.core.warn(limit.warning(self.market.days[day].date));
+        self.core.liquidate(step, limit.reason, &mut self.venue);
     }
 
     /// Borrow fees and margin interest, once a night on the balance at the close, a 360th of the yearly rate.
@@ -164,10 +276,10 @@ impl<'m> Run<'m> {
         for &symbol in account.open_positions() {
             let value = account.position(symbol) * account.mark(symbol);
             if value < 0.0 && self.core.instruments.put(symbol).is_none() {
-                borrow += -value * self.core.desk.borrow_rate(symbol) / 360.0;
+                borrow += night_costs(-value, self.core.desk.borrow_rate(symbol));
             }
         }
-        let interest = (-account.cash).max(0.0) * self.core.desk.limits().account.margin_rate / 360.0;
+        let interest = night_costs((-account.cash).max(0.0), self.core.desk.limits().account.margin_rate);
         account.cash -= borrow + interest;
         self.core.portfolio.costs.borrow += borrow;
         self.core.portfolio.costs.interest += interest;
@@ -182,23 +294,21 @@ impl<'m> Run<'m> {
                 ActionKind::Dividend { amount } => self.core.portfolio.dividend(action.symbol, amount),
                 ActionKind::Split { ratio } => {
                     let open = self.market.days[day].open;
-                    self.venue.cancel_all(
-                        action.symbol,
-                        open,
-                        "split",
-                        &mut self.core.portfolio,
-                        &self.core.instruments,
-                    );
+                    self.venue.split(action.symbol, ratio, open, &mut self.core.portfolio, &self.core.instruments);
                     self.core.portfolio.split(action.symbol, ratio);
                 }
             }
         }
     }
 
-    fn finish(mut self, start_equity: f64) -> RunResult {
-        if let Some(&last) = self.market.steps.last() {
+    pub(super) fn finish(mut self, start_equity: f64, sessions: Range<usize>) -> RunResult {
+        let days = &self.market.days[sessions];
+        let steps = days.first().map_or(0, |d| d.first_step)..days.last().map_or(0, |d| d.end_step);
+        if let Some(&last) = self.market.steps[steps.clone()].last() {
             self.venue.end_of_data(last, &mut self.core.portfolio, &self.core.instruments);
         }
+        self.equity.truncate(steps.end);
+        self.equity.drain(..steps.start);
         let strategies = self.core.strategy_names();
         let labels = self.core.labels();
         let warnings = self.core.take_warnings();
@@ -323,13 +433,11 @@ mod tests {
 
     fn result(market: &Market, config: &RunConfig, lines: &[OrderLine], general_path_only: bool) -> String {
         let strategy = Box::new(OrdersFromFile::new(lines.to_vec()));
-        let mut run = Run::new(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }]);
+        let mut run = Run::new(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }], None);
         run.venue.general_path_only = general_path_only;
-        for day in 0..market.days.len() {
-            run.day(day);
-        }
+        run.sessions(0..market.days.len(), |_| true).expect("not interrupted");
         // Every number in full: two results print alike only if they are alike to the last bit.
-        format!("{:?}", run.finish(config.cash))
+        format!("{:?}", run.finish(config.cash, 0..market.days.len()))
     }
 
     /// A market order: step it is decided at, side, quantity, time in force, and whether it has a target and a

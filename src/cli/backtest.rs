@@ -2,9 +2,12 @@
 
 use super::output::{aligned, print};
 use super::run_options::RunOptions;
+use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::backtest::store::Summary;
-use crate::backtest::{ExecuteError, execute};
+use crate::backtest::{ExecuteError, Execution, RunSpec, execute};
+use crate::data::DataError;
+use crate::optimize::sweep::{SweepFile, TrialRecord, for_each_trial, store};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -15,6 +18,10 @@ use std::sync::atomic::Ordering;
 pub struct Args {
     #[command(flatten)]
     run: RunOptions,
+    /// Run a trial of a sweep in full: SWEEP is its folder, or the beginning of its name. Everything else is as in
+    /// the sweep
+    #[arg(long, value_name = "SWEEP/ID", help_heading = "Strategy")]
+    from_trial: Option<String>,
     /// Folder of the results
     #[arg(long, value_name = "DIR", default_value = "backtest_results", help_heading = "Output")]
     out: PathBuf,
@@ -35,11 +42,21 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
     super::set_threads(args.jobs)?;
-    let spec = args.run.to_spec()?;
+    let trial = match &args.from_trial {
+        Some(name) => Some(SweepTrial::find(&args.out, name)?),
+        None => None,
+    };
+    let spec = match &trial {
+        Some(trial) => trial.run.clone(),
+        None => args.run.to_spec()?,
+    };
     let stop = interrupt::flag()?;
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
     let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
     let execution = execute(&spec, &started, &command, stop).map_err(execute_error)?;
+    if let Some(trial) = &trial {
+        trial.compare(&execution)?;
+    }
     if stop.load(Ordering::Relaxed) {
         return Err(CliError::Interrupted);
     }
@@ -62,9 +79,70 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     print(&describe(summary, &folder))
 }
 
+/// A trial of a sweep, to be run in full.
+struct SweepTrial {
+    sweep: SweepFile,
+    trial: TrialRecord,
+    run: RunSpec,
+}
+
+impl SweepTrial {
+    /// Finds `SWEEP/ID`.
+    fn find(out: &Path, name: &str) -> Result<SweepTrial, CliError> {
+        let wrong = |reason: String| CliError::Input(format!("--from-trial {name}: {reason}"));
+        let others = super::given_options("backtest", &["from_trial", "out", "csv", "jobs", "json", "quiet"]);
+        if let Some(other) = others.first() {
+            return Err(wrong(format!("the sweep says how it is run; --{other} cannot be given beside it")));
+        }
+        let parts = name.rsplit_once('/').and_then(|(sweep, id)| Some((sweep, id.parse::<u64>().ok()?)));
+        let (folder, id) =
+            parts.ok_or_else(|| wrong("expected SWEEP/ID, such as 20240326T133000Z-01ab/17".to_string()))?;
+        let dir = store::find_sweep(out, folder).map_err(sweep_error)?;
+        let dir = dir.ok_or_else(|| wrong(format!("no sweep '{folder}' in {}", out.display())))?;
+        let sweep = store::read_sweep(&dir).map_err(sweep_error)?;
+        let plan = sweep.spec.plan().map_err(sweep_error)?;
+        let (mut found, mut last) = (None, None);
+        for_each_trial(&dir, &plan.space, |trial| {
+            last = Some(trial.id);
+            if trial.id == id {
+                found = Some(trial);
+            }
+            Ok(())
+        })
+        .map_err(sweep_error)?;
+        let there = last.map_or("it has no trial".to_string(), |last| format!("its trials end with {last}"));
+        let trial = found.ok_or_else(|| wrong(format!("the sweep has no trial {id}; {there}")))?;
+        let run = plan.binding.apply(&sweep.spec.run, &trial.params).map_err(wrong)?;
+        Ok(SweepTrial { sweep, trial, run })
+    }
+
+    /// The full run must say what the trial said.
+    fn compare(&self, execution: &Execution) -> Result<(), CliError> {
+        if execution.summary.data_hash != self.sweep.data_hash {
+            return Err(CliError::Input(format!(
+                "the data are not those of the sweep: {} then, {} now",
+                self.sweep.data_hash, execution.summary.data_hash
+            )));
+        }
+        let differs = |(name, value): (&String, &serde_json::Value)| execution.summary.metrics.get(name) != Some(value);
+        match self.trial.metrics.iter().find(|pair| differs(*pair)) {
+            None => Ok(()),
+            Some((name, then)) => {
+                let now = execution.summary.metrics.get(name).cloned().unwrap_or_default();
+                eprintln!(
+                    "warning: {name} was {then} in the sweep (version {}) and is {now} now (version {})",
+                    self.sweep.version, execution.summary.version
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Bad input, a failed run, or an interrupt.
 pub(super) fn execute_error(error: ExecuteError) -> CliError {
     match error {
+        ExecuteError::Data(DataError::Interrupted) => CliError::Interrupted,
         ExecuteError::Data(_) | ExecuteError::Spec(_) => CliError::input(error),
         ExecuteError::Interrupted(_) => CliError::Interrupted,
         ExecuteError::Stats(_) | ExecuteError::Internal(_) => CliError::failed(error),

@@ -16,15 +16,19 @@ mod output;
 mod report;
 mod run_options;
 mod runs;
+mod search_options;
 mod series_file;
 mod settings;
 mod stats;
 mod strategies;
+mod sweep;
+mod trials_file;
 mod verify;
 
 pub use error::CliError;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Simulation-first toolkit for intraday US-equity strategies.
@@ -39,6 +43,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Backtest(Box<backtest::Args>),
+    Sweep(Box<sweep::Args>),
     Verify(verify::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
@@ -80,6 +85,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Backtest(args) => backtest::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
@@ -93,6 +99,19 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Calendar(args) => calendar::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// Options of `command` that stand on the command line of this process, less some, by their long names.
+fn given_options(command: &str, except: &[&str]) -> Vec<String> {
+    let program = Cli::command();
+    let Some(specification) = program.find_subcommand(command).cloned() else { return Vec::new() };
+    let Ok(matches) = program.try_get_matches() else { return Vec::new() };
+    let Some(matches) = matches.subcommand_matches(command) else { return Vec::new() };
+    let given = specification.get_arguments().filter(|option| {
+        let id = option.get_id().as_str();
+        !except.contains(&id) && matches.value_source(id) == Some(ValueSource::CommandLine)
+    });
+    given.map(|option| option.get_long().unwrap_or(option.get_id().as_str()).to_string()).collect()
 }
 
 /// Sets the number of threads of the process, once; `None`: one per core.

@@ -3,10 +3,12 @@
 use super::CliError;
 use super::output::print;
 use super::runs::store_error;
+use super::sweep::sweep_error;
 use crate::backtest::prices_of_trades;
 use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
 use crate::data::{LoadOptions, load};
 use crate::market::Market;
+use crate::optimize::sweep;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,12 @@ pub struct ReportArgs {
 /// Writes `report.html` from the files of the run. The price panel needs the data of the run: when they are
 /// gone or have changed, the page is made without it.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
+    if let Some(dir) = sweep::store::find_sweep(&args.out, &args.run).map_err(sweep_error)? {
+        return Err(CliError::Input(format!(
+            "{} is a sweep, which has no page; its result is in summary.json and trials.parquet",
+            dir.display()
+        )));
+    }
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
     let market = match market(&dir) {
         Ok(market) => Some(market),

@@ -1,12 +1,15 @@
 //! `tbot runs`: the result store.
 
 mod compare;
+mod sweeps;
 
 use super::CliError;
 use super::output::{aligned, print};
+use super::sweep::sweep_error;
 use crate::backtest::store::{
     RunEntry, StoreError, Summary, list_runs, read_summary, remove_abandoned, remove_run, resolve_run,
 };
+use crate::optimize::sweep::store::{find_sweep, list_sweeps};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ pub struct RunsArgs {
 /// What to do with the runs; `list` when nothing is said.
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// All runs, newest first
+    /// All runs and sweeps, newest first
     List,
     /// One run in numbers
     Show {
@@ -110,13 +113,16 @@ fn some(names: &[String], most: usize) -> String {
 
 fn list(args: &RunsArgs) -> Result<(), CliError> {
     let runs = list_runs(&args.out).map_err(store_error)?;
+    let sweeps = list_sweeps(&args.out).map_err(sweep_error)?;
     if args.json {
-        return print_json(&Value::Array(runs.iter().map(entry_json).collect()));
+        let entries = runs.iter().map(entry_json).chain(sweeps.iter().map(sweeps::entry_json));
+        return print_json(&Value::Array(entries.collect()));
     }
-    if runs.is_empty() {
+    if runs.is_empty() && sweeps.is_empty() {
         eprintln!("no runs in {}", args.out.display());
         return Ok(());
     }
+    let mut text = String::new();
     let head = ["run_id", "strategies", "symbols", "span", "return", "sharpe", "max drawdown", "trades"];
     let mut rows = vec![head.map(str::to_string).to_vec()];
     for run in &runs {
@@ -134,13 +140,19 @@ fn list(args: &RunsArgs) -> Result<(), CliError> {
             Err(error) => eprintln!("{}: {error}", run.name),
         }
     }
-    print(&aligned(&rows, 4))
+    if rows.len() > 1 {
+        text.push_str(&aligned(&rows, 4));
+    }
+    text.push_str(&sweeps::table(&sweeps, !text.is_empty()));
+    print(&text)
 }
 
 fn entry_json(run: &RunEntry) -> Value {
     match &run.summary {
         Ok(s) => json!({
+            "kind": "run",
             "run_id": run.name,
+            "version": s.version,
             "path": run.path.to_string_lossy(),
             "fingerprint": s.fingerprint,
             "strategies": s.strategies,
@@ -152,11 +164,16 @@ fn entry_json(run: &RunEntry) -> Value {
             "max_drawdown": s.metric("max_drawdown"),
             "trades": s.trades,
         }),
-        Err(error) => json!({ "run_id": run.name, "path": run.path.to_string_lossy(), "error": error.to_string() }),
+        Err(error) => {
+            json!({ "kind": "run", "run_id": run.name, "path": run.path.to_string_lossy(), "error": error.to_string() })
+        }
     }
 }
 
 fn show(args: &RunsArgs, name: &str) -> Result<(), CliError> {
+    if let Some(dir) = find_sweep(&args.out, name).map_err(sweep_error)? {
+        return super::sweep::show_stored(&dir, args.json);
+    }
     let dir = resolve_run(&args.out, name).map_err(store_error)?;
     let summary = read_summary(&dir).map_err(store_error)?;
     if args.json {

@@ -5,9 +5,7 @@ use crate::market::{format_date, parse_date, parse_time};
 use crate::stats::returns_from_equity;
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
-use polars::prelude::{Column, DataType, ParquetReader, SerReader, TimeUnit};
-use std::fs::File;
-use std::io::Read;
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, SerReader, TimeUnit};
 use std::path::Path;
 
 /// Returns by day, dates ascending without repeats.
@@ -56,31 +54,28 @@ pub(super) fn read_pnl(path: &Path) -> Result<Vec<f64>, CliError> {
 }
 
 /// One column as the file has it.
-enum Cells {
+pub(super) enum Cells {
     Text(Vec<String>),
     Numbers(Vec<Option<f64>>),
     Dates(Vec<Option<NaiveDate>>),
 }
 
 /// The wanted columns of a file.
-struct Table {
-    path: String,
-    columns: Vec<(&'static str, Cells)>,
+pub(super) struct Table {
+    pub path: String,
+    pub columns: Vec<(&'static str, Cells)>,
     /// What [`Table::rows`] count.
-    row_word: &'static str,
+    pub row_word: &'static str,
     /// Number of each row as a user finds it: the line of a CSV file, the row (from 1) of a Parquet file.
-    rows: Vec<u64>,
+    pub rows: Vec<u64>,
     /// All column names, for messages.
-    header: String,
+    pub header: String,
 }
 
 impl Table {
     /// Reads those of the `wanted` columns that the file has. Parquet is known by its first bytes.
     fn read(path: &Path, wanted: &[&'static str]) -> Result<Table, CliError> {
-        let fail = |error: &dyn std::fmt::Display| CliError::Input(format!("{}: {error}", path.display()));
-        let mut file = File::open(path).map_err(|e| fail(&e))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|e| fail(&e))?;
+        let bytes = bytes_of(path)?;
         if bytes.starts_with(b"PAR1") {
             Table::from_parquet(path, bytes, wanted)
         } else {
@@ -115,10 +110,8 @@ impl Table {
 
     fn from_parquet(path: &Path, bytes: Vec<u8>, wanted: &[&'static str]) -> Result<Table, CliError> {
         let path = path.display().to_string();
-        let fail = |error: polars::error::PolarsError| {
-            CliError::Input(format!("{path}: not a readable Parquet file: {error}"))
-        };
-        let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish().map_err(fail)?;
+        let fail = |error| unreadable(&path, error);
+        let frame = parquet_frame(&path, bytes)?;
         let mut columns: Vec<(&'static str, Cells)> = Vec::new();
         for column in frame.columns() {
             let name = column.name().to_ascii_lowercase();
@@ -147,7 +140,7 @@ impl Table {
         self.column(key).ok_or_else(|| self.error(&format!("no column '{key}'; it has: {}", self.header)))
     }
 
-    fn error(&self, reason: &str) -> CliError {
+    pub(super) fn error(&self, reason: &str) -> CliError {
         CliError::Input(format!("{}: {reason}", self.path))
     }
 
@@ -156,7 +149,7 @@ impl Table {
     }
 
     /// Finite numbers, one a row.
-    fn numbers(&self, (key, cells): (&'static str, &Cells)) -> Result<Vec<f64>, CliError> {
+    pub(super) fn numbers(&self, (key, cells): (&str, &Cells)) -> Result<Vec<f64>, CliError> {
         let number = |i: usize| match cells {
             Cells::Numbers(values) => values[i].ok_or_else(|| "nothing".to_string()),
             Cells::Text(values) => values[i].parse::<f64>().map_err(|_| format!("'{}'", values[i])),
@@ -170,7 +163,7 @@ impl Table {
     }
 
     /// Ascending dates, one a row.
-    fn dates(&self, (key, cells): (&'static str, &Cells)) -> Result<Vec<NaiveDate>, CliError> {
+    pub(super) fn dates(&self, (key, cells): (&str, &Cells)) -> Result<Vec<NaiveDate>, CliError> {
         let date = |i: usize| match cells {
             Cells::Dates(values) => values[i].ok_or_else(|| "nothing".to_string()),
             Cells::Text(values) => day_of(&values[i]).ok_or_else(|| format!("'{}'", values[i])),
@@ -198,6 +191,21 @@ impl Table {
     }
 }
 
+/// The bytes of a file.
+pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+}
+
+/// The table of a Parquet file called `path`.
+pub(super) fn parquet_frame(path: &str, bytes: Vec<u8>) -> Result<DataFrame, CliError> {
+    ParquetReader::new(std::io::Cursor::new(bytes)).finish().map_err(|error| unreadable(path, error))
+}
+
+/// A Parquet file that cannot be read.
+pub(super) fn unreadable(path: &str, error: polars::error::PolarsError) -> CliError {
+    CliError::Input(format!("{path}: not a readable Parquet file: {error}"))
+}
+
 /// The day that a text names: a date, or the date part of a time as it is written.
 fn day_of(text: &str) -> Option<NaiveDate> {
     if let Ok(date) = parse_date(text) {
@@ -209,7 +217,7 @@ fn day_of(text: &str) -> Option<NaiveDate> {
 }
 
 /// The cells of a Parquet column; `None` for a type that holds neither dates nor numbers nor text.
-fn parquet_cells(column: &Column) -> Result<Option<Cells>, polars::error::PolarsError> {
+pub(super) fn parquet_cells(column: &Column) -> Result<Option<Cells>, polars::error::PolarsError> {
     Ok(match column.dtype() {
         DataType::String => {
             let texts = column.str()?.iter().map(|text| text.unwrap_or_default().to_string()).collect();

@@ -3,14 +3,17 @@
 use super::backtest::execute_error;
 use super::output::print;
 use super::runs::store_error;
+use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::backtest::store::{self, resolve_run};
 use crate::backtest::{RunSpec, execute};
+use crate::data::load;
+use crate::optimize::sweep;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Runs a stored run again from its own run.json and compares every file: exit 0 when they are the same, 1 with
-/// the first difference.
+/// Runs a stored run (or sweep) again from its own run.json (or sweep.json) and compares every file: exit 0 when
+/// they are the same, 1 with the first difference.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the run, or the beginning of its name
@@ -22,6 +25,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
+    if let Some(dir) = sweep::store::find_sweep(&args.out, &args.run).map_err(sweep_error)? {
+        return verify_sweep(&dir);
+    }
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
     let path = dir.join(store::RUN_FILE);
     let stored = read_json(&path)?;
@@ -58,6 +64,67 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             Err(CliError::Different)
         }
     }
+}
+
+/// Runs a sweep again in a temporary folder and compares trials, returns and summary.
+fn verify_sweep(dir: &Path) -> Result<(), CliError> {
+    let stored = sweep::store::read_sweep(dir).map_err(sweep_error)?;
+    if stored.version != crate::backtest::VERSION {
+        eprintln!("note: the sweep is of version {}, this program is {}", stored.version, crate::backtest::VERSION);
+    }
+    if stored.shard.is_none() && !dir.join(store::SUMMARY_FILE).is_file() {
+        return Err(CliError::Input(format!(
+            "{} is not finished; tbot sweep --resume {0} goes on with it",
+            dir.display()
+        )));
+    }
+    let different = |text: String| -> Result<(), CliError> {
+        print(&format!("{}: different: {text}\n", dir.display()))?;
+        Err(CliError::Different)
+    };
+    let market = load(&stored.spec.run.data).map_err(CliError::input)?;
+    if market.data_hash != stored.data_hash {
+        return different(format!(
+            "data_hash: the data are not those of the stored sweep: {} then, {} now",
+            stored.data_hash, market.data_hash
+        ));
+    }
+    let scratch = tempfile::tempdir().map_err(|error| CliError::failed(format!("temporary folder: {error}")))?;
+    let again = sweep::SweepFile {
+        version: crate::backtest::VERSION.to_string(),
+        fingerprint: stored.spec.fingerprint(&market.data_hash).map_err(sweep_error)?,
+        ..stored
+    };
+    let new = sweep::store::create(scratch.path(), "sweep", &again).map_err(sweep_error)?;
+    sweep::run(&new, &again, &market, interrupt::flag()?, |_| {}, &|_, _| {}).map_err(sweep_error)?;
+    let read = |dir: &Path, name: &str| {
+        let path = dir.join(name);
+        std::fs::read(&path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+    };
+    let (a, b) = (read(dir, sweep::TRIALS_LOG)?, read(&new, sweep::TRIALS_LOG)?);
+    if let Some(text) = line_difference(&String::from_utf8_lossy(&a), &String::from_utf8_lossy(&b)) {
+        return different(format!("{}: {text}", sweep::TRIALS_LOG));
+    }
+    let mut names = vec![sweep::RETURNS_FILE];
+    if again.shard.is_none() {
+        sweep::finish(&new, sweep::SweepElapsed::default()).map_err(sweep_error)?;
+        let (mut a, mut b) = (read_json(&dir.join(store::SUMMARY_FILE))?, read_json(&new.join(store::SUMMARY_FILE))?);
+        for value in [&mut a, &mut b] {
+            if let Some(map) = value.as_object_mut() {
+                map.remove("elapsed");
+            }
+        }
+        if let Some(text) = json_difference("", &a, &b) {
+            return different(format!("{}: {text}", store::SUMMARY_FILE));
+        }
+        names.push(sweep::store::TRIALS_TABLE);
+    }
+    for name in names {
+        if read(dir, name)? != read(&new, name)? {
+            return different(format!("{name}: other bytes"));
+        }
+    }
+    print(&format!("{}: same, bit for bit\n", dir.display()))
 }
 
 fn read_json(path: &Path) -> Result<Value, CliError> {

@@ -7,7 +7,8 @@ use super::{DataError, layout};
 use crate::market::Nanos;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bytes of one input file.
 #[derive(Debug, Clone)]
@@ -30,28 +31,49 @@ impl Blob {
         }
     }
 
+    /// Whether the file is packed with gzip: a `.gz` after the suffix of its kind.
+    pub(super) fn is_gzipped(&self) -> bool {
+        self.name().to_ascii_lowercase().ends_with(".gz")
+    }
+
     /// File name without suffix: the symbol of a file without a symbol column.
     pub(super) fn stem(&self) -> String {
         let file = match self {
             Blob::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
             Blob::Embedded { file, .. } => (*file).to_string(),
         };
-        match file.rsplit_once('.') {
-            Some((stem, _)) => stem.to_string(),
-            None => file,
-        }
+        let kind = self.without_gz(&file);
+        kind.rsplit_once('.').map_or(kind, |(stem, _)| stem).to_string()
     }
 
-    /// Lower-case suffix of the file name.
+    /// Lower-case suffix of the file name, that of what is packed if it is packed: `csv` of `bars.csv.gz`.
     pub(super) fn suffix(&self) -> String {
         let name = self.name();
-        name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+        self.without_gz(&name).rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    fn without_gz<'a>(&self, name: &'a str) -> &'a str {
+        if self.is_gzipped() { name.get(..name.len() - 3).unwrap_or(name) } else { name }
+    }
+}
+
+/// Whether anybody still waits for the data.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Patience<'a>(pub Option<&'a AtomicBool>);
+
+impl Patience<'_> {
+    /// [`DataError::Interrupted`] once nobody waits. Asked between parts of a file that take well below a second.
+    pub(super) fn check(self) -> Result<(), DataError> {
+        match self.0 {
+            Some(stop) if stop.load(Ordering::Relaxed) => Err(DataError::Interrupted),
+            _ => Ok(()),
+        }
     }
 }
 
 /// What a reader keeps of a file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     /// Only these symbols.
     pub symbols: Option<Vec<String>>,
     /// Nothing certainly before this time is needed (the exact cut is made later, when clocks are known).
@@ -60,9 +82,10 @@ pub(super) struct Wanted {
     pub to: Option<Nanos>,
     /// The symbol of files without a symbol column; else their stem.
     pub sole_symbol: Option<String>,
+    pub patience: Patience<'a>,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     pub(super) fn symbol(&self, name: &str) -> bool {
         self.symbols.as_ref().is_none_or(|all| all.iter().any(|s| s == name))
     }
@@ -105,7 +128,7 @@ pub(super) struct Chunk {
     pub unit: RowUnit,
     pub rows: RowNumbers,
     pub clock: Clock,
-    pub time: Vec<Nanos>,
+    pub time: Arc<Vec<Nanos>>,
     /// open, high, low, close, volume.
     pub trade: Option<[Vec<f64>; 5]>,
     /// Bid open to close, ask open to close; an empty vector for an absent column.
@@ -171,9 +194,71 @@ pub(super) struct RawSeries {
     pub symbol: String,
     pub provenance: Provenance,
     pub clock: Clock,
-    pub time: Vec<Nanos>,
+    pub time: Arc<Vec<Nanos>>,
     pub trade: [Vec<f64>; 5],
     pub quotes: Option<[Vec<f64>; 8]>,
+}
+
+/// Equal times are held once, and what is asked of times is asked once: most sets have the same minutes for every
+/// symbol, a sixth of their memory.
+#[derive(Debug, Default)]
+pub(super) struct SharedTimes {
+    known: Mutex<BTreeMap<TimesKey, Vec<Arc<Vec<Nanos>>>>>,
+}
+
+/// Clock, length, first and last of some times: hardly ever are two with one key different.
+type TimesKey = (Clock, usize, Nanos, Nanos);
+
+impl SharedTimes {
+    /// Replaces `times` by equal ones that are known, or makes them known.
+    pub(super) fn share(&self, clock: Clock, times: &mut Arc<Vec<Nanos>>) {
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return };
+        let key = (clock, times.len(), first, last);
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Compared outside the lock. Two threads may both find theirs new, which costs memory and nothing else.
+        let candidates = lock().get(&key).cloned().unwrap_or_default();
+        match candidates.into_iter().find(|known| *known == *times) {
+            Some(known) => *times = known,
+            None => lock().entry(key).or_default().push(times.clone()),
+        }
+    }
+}
+
+/// The series by the times they share: of each distinct vector the first series, and how many have it.
+pub(super) fn distinct_times(raw: &[RawSeries]) -> Vec<(&RawSeries, u64)> {
+    let mut at: BTreeMap<*const Vec<Nanos>, usize> = BTreeMap::new();
+    let mut out: Vec<(&RawSeries, u64)> = Vec::new();
+    for series in raw {
+        let k = *at.entry(Arc::as_ptr(&series.time)).or_insert(out.len());
+        match out.get_mut(k) {
+            Some(known) => known.1 += 1,
+            None => out.push((series, 1)),
+        }
+    }
+    out
+}
+
+/// Gives series new times, those that share theirs the same. `change` is asked once for each distinct vector, with
+/// the first series that has it; `None` leaves it as it is.
+pub(super) fn change_times(
+    raw: &mut [RawSeries],
+    change: impl Fn(&RawSeries) -> Result<Option<Vec<Nanos>>, DataError> + Sync,
+) -> Result<(), DataError> {
+    use rayon::prelude::*;
+    let distinct = distinct_times(raw);
+    let changed: Vec<Result<Option<Vec<Nanos>>, DataError>> = distinct.par_iter().map(|(s, _)| change(s)).collect();
+    let mut new: BTreeMap<*const Vec<Nanos>, Arc<Vec<Nanos>>> = BTreeMap::new();
+    for ((series, _), times) in distinct.iter().zip(changed) {
+        if let Some(times) = times? {
+            new.insert(Arc::as_ptr(&series.time), Arc::new(times));
+        }
+    }
+    for series in raw {
+        if let Some(times) = new.get(&Arc::as_ptr(&series.time)) {
+            series.time = times.clone();
+        }
+    }
+    Ok(())
 }
 
 /// Chunks joined by symbol: the parts of one file in their order, files by their first time.
@@ -187,10 +272,13 @@ pub(super) fn join(chunks: Vec<Chunk>) -> Result<Vec<RawSeries>, DataError> {
         by_symbol.entry(chunk.symbol.clone()).or_default().push(chunk);
     }
     let groups: Vec<(Arc<str>, Vec<Chunk>)> = by_symbol.into_iter().collect();
-    groups.into_par_iter().map(|(symbol, chunks)| join_one(&symbol, chunks)).collect()
+    let shared = SharedTimes::default();
+    let joined: Vec<Result<RawSeries, DataError>> =
+        groups.into_par_iter().map(|(symbol, chunks)| join_one(&symbol, chunks, &shared)).collect();
+    joined.into_iter().collect()
 }
 
-fn join_one(symbol: &str, mut chunks: Vec<Chunk>) -> Result<RawSeries, DataError> {
+fn join_one(symbol: &str, mut chunks: Vec<Chunk>, shared: &SharedTimes) -> Result<RawSeries, DataError> {
     let clock = chunks.first().map_or(Clock::Utc, |c| c.clock);
     if let Some(other) = chunks.iter().find(|c| c.clock != clock) {
         return Err(DataError::file(
@@ -219,7 +307,16 @@ fn join_one(symbol: &str, mut chunks: Vec<Chunk>) -> Result<RawSeries, DataError
         at += chunk.time.len();
     }
     // Column by column, so that no more than one column is held twice.
-    let time = concatenate(chunks.iter_mut().map(|c| std::mem::take(&mut c.time)).collect(), at);
+    let time = match chunks.as_slice() {
+        [only] => only.time.clone(),
+        parts => {
+            let mut whole = Vec::with_capacity(at);
+            parts.iter().for_each(|part| whole.extend_from_slice(&part.time));
+            let mut whole = Arc::new(whole);
+            shared.share(clock, &mut whole);
+            whole
+        }
+    };
     let mut trade: [Vec<f64>; 5] = Default::default();
     for (k, column) in trade.iter_mut().enumerate() {
         let parts = chunks.iter_mut().map(|c| c.trade.as_mut().map(|t| std::mem::take(&mut t[k])).unwrap_or_default());

@@ -4,7 +4,7 @@ use crate::market::{DAY, Nanos, SECOND};
 use chrono::{NaiveDate, TimeZone};
 
 /// How the times of a file are to be understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Clock {
     /// Instants: labelled UTC, with an offset, or epoch numbers.
     Utc,

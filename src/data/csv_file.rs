@@ -20,11 +20,14 @@ struct Builder {
     quotes: Option<[Vec<f64>; 8]>,
 }
 
-/// Opens the bytes of a file.
+/// Opens the bytes of a file, unpacked.
 pub(super) fn open(blob: &Blob) -> Result<Box<dyn Read>, DataError> {
     match blob {
         Blob::Path(path) => match std::fs::File::open(path) {
-            Ok(file) => Ok(Box::new(std::io::BufReader::with_capacity(1 << 18, file))),
+            Ok(file) => {
+                let file = std::io::BufReader::with_capacity(1 << 18, file);
+                Ok(if blob.is_gzipped() { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) })
+            }
             Err(error) => Err(DataError::read(path, error)),
         },
         Blob::Embedded { bytes, .. } => Ok(Box::new(*bytes)),
@@ -32,7 +35,7 @@ pub(super) fn open(blob: &Blob) -> Result<Box<dyn Read>, DataError> {
 }
 
 /// Reads all bars of a file.
-pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
+pub(super) fn read(blob: &Blob, wanted: &Wanted<'_>) -> Result<Found, DataError> {
     let file: Arc<str> = blob.name().into();
     let mut reader = csv::ReaderBuilder::new().has_headers(true).flexible(false).from_reader(open(blob)?);
     let names: Vec<String> = match reader.headers() {
@@ -56,6 +59,9 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
             Err(error) => return Err(csv_error(&file, &error)),
         }
         let line = record.position().map_or(0, csv::Position::line);
+        if line.is_multiple_of(4096) {
+            wanted.patience.check()?;
+        }
         let place = || Place { file: file.to_string(), unit: RowUnit::Line, number: line };
         // Rows of one symbol mostly follow each other.
         let name = layout.symbol.map_or(&b""[..], |c| record[c].trim_ascii());
@@ -97,7 +103,7 @@ pub(super) fn read(blob: &Blob, wanted: &Wanted) -> Result<Found, DataError> {
             unit: RowUnit::Line,
             rows: numbers(&builder.lines[rows.clone()]),
             clock: builder.clock,
-            time: cut(builder.time, &rows),
+            time: Arc::new(cut(builder.time, &rows)),
             trade: builder.trade.map(|t| t.map(|c| cut(c, &rows))),
             quotes: builder.quotes.map(|q| q.map(|c| if c.is_empty() { c } else { cut(c, &rows) })),
         });

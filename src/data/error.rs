@@ -52,6 +52,9 @@ pub enum DataError {
     /// One row is wrong.
     #[error("{place}: {reason}")]
     Row { place: Place, reason: String },
+    /// Whoever waited for the data does so no more.
+    #[error("interrupted")]
+    Interrupted,
     /// The files are in order, but the selection cannot be met.
     #[error("{0}")]
     Selection(String),

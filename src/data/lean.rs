@@ -76,7 +76,7 @@ impl LeanFolder {
     }
 
     /// Reads the bars; gives them and their length.
-    pub(super) fn read(&self, options: &LoadOptions, wanted: &Wanted) -> Result<(Found, Nanos), DataError> {
+    pub(super) fn read(&self, options: &LoadOptions, wanted: &Wanted<'_>) -> Result<(Found, Nanos), DataError> {
         let (name, length) = self.resolution(options)?;
         let mut found = Found::default();
         let archives = self.archives(&self.root.join(name), options, wanted, &mut found)?;
@@ -95,7 +95,7 @@ impl LeanFolder {
         &self,
         folder: &Path,
         options: &LoadOptions,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         found: &mut Found,
     ) -> Result<Vec<Archive>, DataError> {
         let mut out = Vec::new();
@@ -135,7 +135,8 @@ impl LeanFolder {
 }
 
 /// Reads one archive into a chunk; also the number of rows outside the wanted span.
-fn read_archive(archive: &Archive, wanted: &Wanted) -> Result<(Chunk, u64), DataError> {
+fn read_archive(archive: &Archive, wanted: &Wanted<'_>) -> Result<(Chunk, u64), DataError> {
+    wanted.patience.check()?;
     let path = &archive.path;
     let bad = |reason: String| DataError::file(path.display().to_string(), reason);
     let file = std::fs::File::open(path).map_err(|e| DataError::read(path, e))?;
@@ -235,7 +236,7 @@ impl Rows {
         self.localiser.instant(wall).ok_or_else(|| format!("'{text}' does not exist on New York's clock"))
     }
 
-    fn into_chunk(self, archive: &Archive, file: Arc<str>, wanted: &Wanted) -> (Chunk, u64) {
+    fn into_chunk(self, archive: &Archive, file: Arc<str>, wanted: &Wanted<'_>) -> (Chunk, u64) {
         let rows = wanted.rows(&self.time);
         let passed = (self.time.len() - rows.len()) as u64;
         let mut columns = self.columns.into_iter().map(|c| c[rows.clone()].to_vec());
@@ -251,7 +252,7 @@ impl Rows {
             unit: RowUnit::Line,
             rows: RowNumbers::From(rows.start as u64 + 1),
             clock: self.clock,
-            time: self.time[rows].to_vec(),
+            time: Arc::new(self.time[rows].to_vec()),
             trade,
             quotes,
         };

@@ -1,7 +1,7 @@
 //! The whole way from options to a market.
 
 use super::adjust::ActionBook;
-use super::chunk::{Blob, Chunk, Found, Wanted, join, source_name};
+use super::chunk::{Blob, Chunk, Found, Patience, SharedTimes, Wanted, join, source_name};
 use super::context::{Symbols, read_fundamentals, read_inverse, read_options, read_vix};
 use super::options::{Adjust, LoadOptions};
 use super::parquet_file::{Group, ParquetFile};
@@ -12,14 +12,27 @@ use super::{DataError, csv_file, error, hash};
 use crate::market::{CorporateAction, DAY, Market, MarketParts, SymbolId, format_date, new_york_date};
 use chrono::NaiveDate;
 use rayon::prelude::*;
+use std::sync::atomic::AtomicBool;
 
 /// Loads, checks and fingerprints a data set.
 ///
 /// # Errors
 /// [`DataError`]: names the file, the row and what would be right, or what of the selection cannot be met.
 pub fn load(options: &LoadOptions) -> Result<Market, DataError> {
+    load_patiently(options, Patience::default())
+}
+
+/// [`load`] until `stop` is set: then it gives up within a fraction of a second.
+///
+/// # Errors
+/// [`DataError`]; [`DataError::Interrupted`] when `stop` was set.
+pub fn load_until(options: &LoadOptions, stop: &AtomicBool) -> Result<Market, DataError> {
+    load_patiently(options, Patience(Some(stop)))
+}
+
+fn load_patiently(options: &LoadOptions, patience: Patience<'_>) -> Result<Market, DataError> {
     let inputs = Inputs::find(options)?;
-    let wanted = wanted(options, &inputs);
+    let wanted = wanted(options, &inputs, patience);
     let mut options = options.clone();
     let mut found = match &inputs.lean {
         Some(lean) => {
@@ -43,16 +56,17 @@ pub fn load(options: &LoadOptions) -> Result<Market, DataError> {
         let quotes = prepare_quotes(join(quotes)?, &options)?;
         notes.extend(join_quotes(&mut raw, quotes));
     }
-    let prepared = prepare(raw, &options)?;
+    let prepared = prepare(raw, &options, patience)?;
     if prepared.series.is_empty() {
         return Err(nothing_left(&options, &prepared));
     }
+    patience.check()?;
     assemble(&options, &inputs, prepared, notes, found.not_selected)
 }
 
 /// What the readers may pass over. Exact dates are cut later, when clocks and labels are known: two days cover
 /// every time zone and a daily bar's label.
-fn wanted(options: &LoadOptions, inputs: &Inputs) -> Wanted {
+fn wanted<'a>(options: &LoadOptions, inputs: &Inputs, patience: Patience<'a>) -> Wanted<'a> {
     let midnight = |date: NaiveDate| super::clock::midnight_of(date);
     let symbols = options.symbols.as_ref().map(|all| {
         let mut all = all.clone();
@@ -69,6 +83,7 @@ fn wanted(options: &LoadOptions, inputs: &Inputs) -> Wanted {
         to: options.to.and_then(midnight).map(|t| t + 3 * DAY),
         symbols,
         sole_symbol,
+        patience,
     }
 }
 
@@ -79,10 +94,11 @@ enum Job {
 }
 
 /// Reads all files, their parts in parallel; the result does not depend on the number of threads.
-fn read_all(blobs: &[Blob], wanted: &Wanted) -> Result<Found, DataError> {
+fn read_all(blobs: &[Blob], wanted: &Wanted<'_>) -> Result<Found, DataError> {
     let opened: Vec<Result<(Vec<Job>, Found), DataError>> = blobs
         .par_iter()
         .map(|blob| {
+            wanted.patience.check()?;
             if blob.suffix() != "parquet" {
                 return Ok((vec![Job::Csv(blob.clone())], Found::default()));
             }
@@ -98,11 +114,16 @@ fn read_all(blobs: &[Blob], wanted: &Wanted) -> Result<Found, DataError> {
         jobs.extend(more);
         found.append(notes);
     }
+    let shared = SharedTimes::default();
     let read: Vec<Result<Found, DataError>> = jobs
-        .par_iter()
-        .map(|job| match job {
-            Job::Csv(blob) => csv_file::read(blob, wanted),
-            Job::Group(group) => group.read(wanted),
+        .into_par_iter()
+        .map(|job| {
+            let mut found = match job {
+                Job::Csv(blob) => csv_file::read(&blob, wanted),
+                Job::Group(group) => group.read(wanted),
+            }?;
+            found.chunks.iter_mut().for_each(|chunk| shared.share(chunk.clock, &mut chunk.time));
+            Ok(found)
         })
         .collect();
     for part in read {

@@ -45,7 +45,7 @@ pub(super) struct Group {
 
 impl ParquetFile {
     /// Reads the footer and finds the columns.
-    pub(super) fn open(blob: &Blob, wanted: &Wanted) -> Result<(Arc<ParquetFile>, Found), DataError> {
+    pub(super) fn open(blob: &Blob, wanted: &Wanted<'_>) -> Result<(Arc<ParquetFile>, Found), DataError> {
         let name: Arc<str> = blob.name().into();
         let bad = |error: polars::error::PolarsError| {
             DataError::file(&*name, format!("not a readable Parquet file: {error}"))
@@ -101,7 +101,7 @@ impl ParquetFile {
     }
 
     /// The row groups that may hold wanted rows; the others are counted in `found`.
-    pub(super) fn groups(self: &Arc<ParquetFile>, wanted: &Wanted, found: &mut Found) -> Vec<Group> {
+    pub(super) fn groups(self: &Arc<ParquetFile>, wanted: &Wanted<'_>, found: &mut Found) -> Vec<Group> {
         let mut out = Vec::new();
         let mut first_row = 0;
         for k in 0..self.metadata.row_groups.len() {
@@ -153,7 +153,7 @@ impl ParquetFile {
     }
 
     /// Whether the time statistics allow a row in the wanted span.
-    fn may_hold(&self, group: usize, wanted: &Wanted) -> bool {
+    fn may_hold(&self, group: usize, wanted: &Wanted<'_>) -> bool {
         let Some((name, _)) = self.schema.get_at_index(self.layout.time) else { return true };
         let chunk = self.metadata.row_groups[group].columns_under_root_iter(name).and_then(|mut c| c.next());
         let Some(Ok(statistics)) = chunk.and_then(|c| c.statistics(&self.metadata.footer_buf)) else { return true };
@@ -208,7 +208,8 @@ impl Group {
     }
 
     /// Decodes the group into one chunk for each wanted symbol.
-    pub(super) fn read(&self, wanted: &Wanted) -> Result<Found, DataError> {
+    pub(super) fn read(&self, wanted: &Wanted<'_>) -> Result<Found, DataError> {
+        wanted.patience.check()?;
         let file = &self.file;
         let layout = &file.layout;
         let mut found = Found::default();
@@ -240,6 +241,7 @@ impl Group {
             if let Some(indices) = layout.trade {
                 let mut out: [Vec<f64>; 5] = Default::default();
                 for k in 0..5 {
+                    wanted.patience.check()?;
                     out[k] = cut(self.numbers(indices[k], TRADE_NAMES[k], false)?);
                 }
                 trade = Some(out);
@@ -255,7 +257,7 @@ impl Group {
                 quotes = Some(out);
             }
             let first = (self.first_row + rows.start) as u64 + 1;
-            let time = if rows.len() < times.len() { times[rows].to_vec() } else { times };
+            let time = Arc::new(if rows.len() < times.len() { times[rows].to_vec() } else { times });
             found.chunks.push(Chunk {
                 symbol: symbol.clone(),
                 file: file.name.clone(),
@@ -275,7 +277,7 @@ impl Group {
     /// Chunks of a group with several symbols.
     fn chunks(
         &self,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         by_symbol: Vec<(Arc<str>, Pick)>,
         times: &[Nanos],
         clock: Clock,
@@ -298,7 +300,7 @@ impl Group {
                 unit: RowUnit::Row,
                 rows: pick.numbers(self.first_row),
                 clock,
-                time: if rows.len() < time.len() { time[rows].to_vec() } else { time },
+                time: Arc::new(if rows.len() < time.len() { time[rows].to_vec() } else { time }),
                 trade: layout.trade.map(|_| Default::default()),
                 quotes: layout.quotes.map(|_| Default::default()),
             });
@@ -306,6 +308,7 @@ impl Group {
         }
         if let Some(indices) = layout.trade {
             for k in 0..5 {
+                wanted.patience.check()?;
                 let whole = self.numbers(indices[k], TRADE_NAMES[k], false)?;
                 for (chunk, pick) in found.chunks[first..].iter_mut().zip(&picks) {
                     if let Some(trade) = &mut chunk.trade {
@@ -332,7 +335,7 @@ impl Group {
     fn split(
         &self,
         series: &Series,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         out: &mut Vec<(Arc<str>, Pick)>,
         found: &mut Found,
     ) -> Result<(), DataError> {

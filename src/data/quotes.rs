@@ -3,9 +3,8 @@
 use super::DataError;
 use super::chunk::RawSeries;
 use super::options::LoadOptions;
-use super::series::check_order;
+use super::series::check_orders;
 use super::time_base::resolve_clocks;
-use rayon::prelude::*;
 
 /// Quote bars by symbol, joined to trade bars of the same start.
 pub(super) fn join_quotes(raw: &mut [RawSeries], mut quotes: Vec<RawSeries>) -> Option<String> {
@@ -16,7 +15,7 @@ pub(super) fn join_quotes(raw: &mut [RawSeries], mut quotes: Vec<RawSeries>) -> 
         let Some(columns) = source.quotes else { continue };
         let mut rows: Vec<Option<usize>> = Vec::with_capacity(series.time.len());
         let mut next = 0;
-        for &t in &series.time {
+        for &t in series.time.iter() {
             while next < source.time.len() && source.time[next] < t {
                 next += 1;
                 unmatched += 1;
@@ -39,6 +38,6 @@ pub(super) fn join_quotes(raw: &mut [RawSeries], mut quotes: Vec<RawSeries>) -> 
 /// Quote series checked for order, on their own clock.
 pub(super) fn prepare_quotes(mut quotes: Vec<RawSeries>, options: &LoadOptions) -> Result<Vec<RawSeries>, DataError> {
     resolve_clocks(&mut quotes, options)?;
-    quotes.par_iter().try_for_each(check_order)?;
+    check_orders(&quotes)?;
     Ok(quotes)
 }

@@ -1,8 +1,8 @@
 //! From rows to checked bar series: clocks, bar length, labels, sessions, faults and counts.
 
 use super::DataError;
-use super::chunk::RawSeries;
-use super::clock::{date_of, is_midnight, midnight_of, show};
+use super::chunk::{Patience, RawSeries, SharedTimes, change_times, distinct_times};
+use super::clock::{Clock, date_of, is_midnight, midnight_of, show};
 use super::options::{Label, LoadOptions, format_bar_length};
 use super::time_base::{repair_clock, resolve_clocks};
 use super::values::{check_quotes, check_values};
@@ -32,10 +32,14 @@ pub(super) struct Prepared {
 }
 
 /// Turns raw rows into bars; the text of [`crate::data`] states the rules.
-pub(super) fn prepare(mut raw: Vec<RawSeries>, options: &LoadOptions) -> Result<Prepared, DataError> {
+pub(super) fn prepare(
+    mut raw: Vec<RawSeries>,
+    options: &LoadOptions,
+    patience: Patience<'_>,
+) -> Result<Prepared, DataError> {
     resolve_clocks(&mut raw, options)?;
     let mut notes = Vec::new();
-    raw.par_iter().try_for_each(check_order)?;
+    check_orders(&raw)?;
     let bar_length = match bar_length(&raw, options) {
         Ok(length) => length,
         Err(error) => {
@@ -48,26 +52,37 @@ pub(super) fn prepare(mut raw: Vec<RawSeries>, options: &LoadOptions) -> Result<
     if bar_length < DAILY {
         notes.extend(repair_clock(&mut raw, options, &sessions)?);
         if options.label == Label::End {
-            raw.par_iter_mut().for_each(|series| end_to_start(&mut series.time, bar_length, &sessions));
+            change_times(&mut raw, |series| Ok(Some(end_to_start(&series.time, bar_length, &sessions))))?;
         }
     } else {
-        raw.par_iter_mut().try_for_each(|series| days_to_opens(series, options.label))?;
+        change_times(&mut raw, |series| days_to_opens(series, options.label).map(Some))?;
     }
-    let context = Context { options, bar_length, sessions: &sessions };
-    let done: Vec<Finished> = raw.into_par_iter().map(|series| context.finish(series)).collect::<Result<_, _>>()?;
+    let context = Context { options, bar_length, sessions: &sessions, patience };
+    let distinct = distinct_times(&raw);
+    let plans: Vec<Option<Plan>> = distinct.par_iter().map(|(series, _)| context.plan(series).ok()).collect();
+    // By the address of the times they are for, which nobody changes any more.
+    let plans: BTreeMap<usize, Plan> =
+        distinct.iter().zip(plans).filter_map(|((series, _), plan)| Some((address(series), plan?))).collect();
+    let done: Vec<Result<Finished, DataError>> =
+        raw.into_par_iter().map(|series| context.finish(plans.get(&address(&series)), series)).collect();
     let mut quality = DataQuality::default();
     let mut series = Vec::with_capacity(done.len());
-    let mut shared: BTreeMap<[u8; 32], Arc<Vec<Nanos>>> = BTreeMap::new();
-    for mut part in done {
+    let shared = SharedTimes::default();
+    for part in done {
+        let mut part = part?;
         add(&mut quality, &part.quality);
         if part.bars.is_empty() {
             continue;
         }
-        let start = shared.entry(part.times_digest).or_insert_with(|| part.bars.start.clone());
-        part.bars.start = start.clone();
+        shared.share(Clock::Utc, &mut part.bars.start);
         series.push((part.symbol, part.bars));
     }
     Ok(Prepared { bar_length, series, sessions, quality, notes })
+}
+
+/// Tells the times of a series from others that are alive.
+fn address(series: &RawSeries) -> usize {
+    Arc::as_ptr(&series.time) as usize
 }
 
 /// Adds counts.
@@ -81,8 +96,15 @@ pub(super) fn add(sum: &mut DataQuality, part: &DataQuality) {
     sum.not_selected += part.not_selected;
 }
 
+/// Refuses the first row of any series that does not come after the row before it.
+pub(super) fn check_orders(raw: &[RawSeries]) -> Result<(), DataError> {
+    let found: Vec<Result<(), DataError>> =
+        distinct_times(raw).par_iter().map(|(series, _)| check_order(series)).collect();
+    found.into_iter().collect()
+}
+
 /// Refuses the first row that does not come after the row before it.
-pub(super) fn check_order(series: &RawSeries) -> Result<(), DataError> {
+fn check_order(series: &RawSeries) -> Result<(), DataError> {
     let Some(i) = (1..series.time.len()).find(|&i| series.time[i] <= series.time[i - 1]) else { return Ok(()) };
     let (time, before) = (series.time[i], series.time[i - 1]);
     let other = series.provenance.place(i - 1);
@@ -113,7 +135,7 @@ fn bar_length(raw: &[RawSeries], options: &LoadOptions) -> Result<Nanos, DataErr
     if let Some(length) = options.bar {
         return Ok(length);
     }
-    let count = |series: &RawSeries| {
+    let count = |(series, sharers): &(&RawSeries, u64)| {
         let mut steps: BTreeMap<Nanos, u64> = BTreeMap::new();
         let mut run = (0, 0);
         for pair in series.time.windows(2) {
@@ -126,9 +148,10 @@ fn bar_length(raw: &[RawSeries], options: &LoadOptions) -> Result<Nanos, DataErr
             }
         }
         *steps.entry(run.0).or_default() += run.1;
+        steps.values_mut().for_each(|n| *n *= sharers);
         steps
     };
-    let steps = raw.par_iter().map(count).reduce(BTreeMap::new, |mut sum, part| {
+    let steps = distinct_times(raw).par_iter().map(count).reduce(BTreeMap::new, |mut sum, part| {
         for (step, n) in part {
             *sum.entry(step).or_default() += n;
         }
@@ -171,26 +194,27 @@ fn sessions_of(raw: &[RawSeries]) -> Result<Vec<Session>, DataError> {
 
 /// Bars labelled by their end become bars labelled by their start. The last bar of a session may be shorter
 /// than the others: it does not begin before the bar before it has ended.
-fn end_to_start(times: &mut [Nanos], length: Nanos, sessions: &[Session]) {
+fn end_to_start(ends: &[Nanos], length: Nanos, sessions: &[Session]) -> Vec<Nanos> {
     let mut before = Nanos::MIN;
-    for t in times {
-        let end = *t;
-        *t = end - length;
-        if before > *t && before < end {
+    let start = |&end: &Nanos| {
+        let mut start = end - length;
+        if before > start && before < end {
             let next = sessions.partition_point(|s| s.close < end);
             if sessions.get(next).is_some_and(|s| s.close == end) {
-                *t = before;
+                start = before;
             }
         }
         before = end;
-    }
+        start
+    };
+    ends.iter().map(start).collect()
 }
 
 /// Daily bars begin at the open of their session; those of days without one keep 9:30.
-fn days_to_opens(series: &mut RawSeries, label: Label) -> Result<(), DataError> {
+fn days_to_opens(series: &RawSeries, label: Label) -> Result<Vec<Nanos>, DataError> {
     let mut last: Option<NaiveDate> = None;
-    for i in 0..series.time.len() {
-        let t = series.time[i];
+    let mut out = Vec::with_capacity(series.time.len());
+    for (i, &t) in series.time.iter().enumerate() {
         let date = match (is_midnight(t), label) {
             (true, _) => date_of(t),
             (false, Label::Start) => new_york_date(t),
@@ -203,22 +227,33 @@ fn days_to_opens(series: &mut RawSeries, label: Label) -> Result<(), DataError> 
             ));
         }
         last = Some(date);
-        series.time[i] = match Calendar.session(date) {
+        out.push(match Calendar.session(date) {
             Some(session) => session.open,
             None => {
                 let noon = midnight_of(date).map_or(t, |m| m + DAY / 2);
                 noon - DAY / 2 + 570 * MINUTE - new_york_offset(noon)
             }
-        };
+        });
     }
-    Ok(())
+    Ok(out)
 }
 
 /// One series, done.
 struct Finished {
     symbol: String,
     bars: Bars,
-    times_digest: [u8; 32],
+    quality: DataQuality,
+}
+
+/// Which rows of series with the same times are kept.
+struct Plan {
+    /// The rows whose date is selected.
+    dates: Range<usize>,
+    /// The rows to keep, ascending; empty when all are.
+    keep: Vec<Range<usize>>,
+    /// Their times.
+    time: Arc<Vec<Nanos>>,
+    /// What the times alone tell.
     quality: DataQuality,
 }
 
@@ -226,30 +261,51 @@ struct Context<'a> {
     options: &'a LoadOptions,
     bar_length: Nanos,
     sessions: &'a [Session],
+    patience: Patience<'a>,
 }
 
 impl Context<'_> {
-    /// Selects by date, checks every value, drops what lies outside the sessions, counts.
-    fn finish(&self, mut series: RawSeries) -> Result<Finished, DataError> {
+    /// Selects by date and session, and counts what is missing.
+    fn plan(&self, series: &RawSeries) -> Result<Plan, DataError> {
         let mut quality = DataQuality::default();
-        let all = series.time.len();
-        let dates = self.selected(&series.time);
+        let mut time = series.time.clone();
+        let all = time.len();
+        let dates = self.selected(&time);
         quality.not_selected += (all - dates.len()) as u64;
+        let mut keep = self.keep(series, &mut time, dates.clone(), &mut quality)?;
+        if keep.iter().map(Range::len).sum::<usize>() == all {
+            keep = Vec::new();
+        } else {
+            compact(Arc::make_mut(&mut time), &keep);
+        }
+        Ok(Plan { dates, keep, time, quality })
+    }
+
+    /// Checks every value, drops the rows that are not kept, counts. Without a plan the times are at fault, which
+    /// is told after the values.
+    fn finish(&self, plan: Option<&Plan>, mut series: RawSeries) -> Result<Finished, DataError> {
+        self.patience.check()?;
+        let dates = plan.map_or_else(|| self.selected(&series.time), |plan| plan.dates.clone());
         check_values(&series, dates.clone())?;
         if let Some(quotes) = &mut series.quotes {
-            check_quotes(&series.symbol, &series.provenance, quotes, dates.clone())?;
+            check_quotes(&series.symbol, &series.provenance, quotes, dates)?;
         }
-        let keep = self.keep(&mut series, dates, &mut quality)?;
-        let count: usize = keep.iter().map(Range::len).sum();
-        let keep = if count == all { Vec::new() } else { keep };
-        let compact = |column: &mut Vec<f64>| {
-            if count != all && !column.is_empty() {
-                compact(column, &keep);
+        let own;
+        let plan = match plan {
+            Some(plan) => plan,
+            None => {
+                own = self.plan(&series)?;
+                &own
             }
         };
-        if count != all {
-            self::compact(&mut series.time, &keep);
-        }
+        let mut quality = plan.quality.clone();
+        let all = series.time.len();
+        series.time = plan.time.clone();
+        let compact = |column: &mut Vec<f64>| {
+            if series.time.len() != all && !column.is_empty() {
+                compact(column, &plan.keep);
+            }
+        };
         series.trade.iter_mut().for_each(compact);
         if let Some(quotes) = &mut series.quotes {
             quotes.iter_mut().for_each(compact);
@@ -271,9 +327,8 @@ impl Context<'_> {
                 ask_close: h,
             }
         });
-        let times_digest = super::hash::times(&series.time);
-        let bars = Bars { start: Arc::new(series.time), open, high, low, close, volume, quotes };
-        Ok(Finished { symbol: series.symbol, bars, times_digest, quality })
+        let bars = Bars { start: series.time, open, high, low, close, volume, quotes };
+        Ok(Finished { symbol: series.symbol, bars, quality })
     }
 
     /// The rows whose New York date is selected.
@@ -292,7 +347,8 @@ impl Context<'_> {
     /// wanted number of bars. Counts gaps and refuses steps that are no multiple of the bar length.
     fn keep(
         &self,
-        series: &mut RawSeries,
+        series: &RawSeries,
+        time: &mut Arc<Vec<Nanos>>,
         dates: Range<usize>,
         quality: &mut DataQuality,
     ) -> Result<Vec<Range<usize>>, DataError> {
@@ -301,27 +357,27 @@ impl Context<'_> {
         let mut keep: Vec<Range<usize>> = Vec::new();
         let mut kept = 0usize;
         let mut at = dates.start;
-        let mut session = self.sessions.partition_point(|s| series.time.get(at).is_some_and(|&t| s.close <= t));
+        let mut session = self.sessions.partition_point(|s| time.get(at).is_some_and(|&t| s.close <= t));
         let mut last_with_bars: Option<usize> = None;
         while at < dates.end && kept < limit && session < self.sessions.len() {
             let s = self.sessions[session];
-            let times = &series.time[at..dates.end];
+            let times = &time[at..dates.end];
             let mut begin = at + times.partition_point(|&t| t < s.open);
             let end = at + times.partition_point(|&t| t < s.close);
             // Bars of a regular-hours file on the clock's grid: the first one holds the open (9:00 to 10:00) and
             // begins with it.
             let mut grid = None;
-            if !daily && begin > at && self.straddles(&series.time, begin, at, s.open) {
+            if !daily && begin > at && self.straddles(time, begin, at, s.open) {
                 begin -= 1;
-                grid = Some(series.time[begin]);
-                series.time[begin] = s.open;
+                grid = Some(time[begin]);
+                Arc::make_mut(time)[begin] = s.open;
             }
             let early = begin - at;
             quality.outside_session += early as u64;
             let range = if self.options.extended_hours { at..end } else { begin..end };
             let range = range.start..range.end.min(range.start.saturating_add(limit - kept));
             if !range.is_empty() {
-                self.check_steps(series, range.clone(), grid)?;
+                self.check_steps(series, time, range.clone(), grid)?;
                 kept += range.len();
                 match keep.last_mut() {
                     Some(last) if last.end == range.start => last.end = range.end,
@@ -336,8 +392,8 @@ impl Context<'_> {
                 last_with_bars = Some(session);
                 if !daily {
                     // A session cut by the wanted number of bars is not full of gaps.
-                    let until = if kept >= limit { series.time[inside.end - 1] + self.bar_length } else { s.close };
-                    count_gaps(&series.time[inside], s.open, until.min(s.close), self.bar_length, quality);
+                    let until = if kept >= limit { time[inside.end - 1] + self.bar_length } else { s.close };
+                    count_gaps(&time[inside], s.open, until.min(s.close), self.bar_length, quality);
                 }
             }
             at = if kept >= limit { range.end } else { end };
@@ -369,14 +425,20 @@ impl Context<'_> {
 
     /// Steps within a session are multiples of the bar length. `grid` is where the first bar of the range would
     /// have begun, had it not been moved to the open.
-    fn check_steps(&self, series: &RawSeries, range: Range<usize>, grid: Option<Nanos>) -> Result<(), DataError> {
+    fn check_steps(
+        &self,
+        series: &RawSeries,
+        time: &[Nanos],
+        range: Range<usize>,
+        grid: Option<Nanos>,
+    ) -> Result<(), DataError> {
         if self.bar_length >= DAILY {
             return Ok(());
         }
-        let mut before = grid.unwrap_or(series.time[range.start]);
-        for i in range.start + 1..range.end {
-            let step = series.time[i] - before;
-            before = series.time[i];
+        let mut before = grid.unwrap_or(time[range.start]);
+        for (k, &t) in time[range.start + 1..range.end].iter().enumerate() {
+            let (i, step) = (range.start + 1 + k, t - before);
+            before = t;
             // Nights occur in a range of extended hours.
             if step == self.bar_length || step % self.bar_length == 0 || step > 6 * 60 * MINUTE {
                 continue;
@@ -386,7 +448,7 @@ impl Context<'_> {
                 format!(
                     "mixed bar lengths: {} {} is {} after the bar before it, where the bars are {} long (--bar gives their length)",
                     series.symbol,
-                    show(series.time[i]),
+                    show(time[i]),
                     format_bar_length(step),
                     format_bar_length(self.bar_length)
                 ),

@@ -78,13 +78,22 @@ fn embedded(name: &str) -> Result<Inputs, DataError> {
     Ok(inputs)
 }
 
+/// Whether a file is of a kind that holds bars, by its name. Parquet is packed inside and never as a whole.
+fn is_bars(blob: &Blob) -> bool {
+    match blob.suffix().as_str() {
+        "parquet" => !blob.is_gzipped(),
+        "csv" => true,
+        _ => false,
+    }
+}
+
 fn on_disk(path: &Path) -> Result<Inputs, DataError> {
     let kind = std::fs::metadata(path).map_err(|e| DataError::read(path, e))?;
     let mut inputs = Inputs::default();
     if kind.is_file() {
         let blob = Blob::Path(path.to_path_buf());
-        if !matches!(blob.suffix().as_str(), "parquet" | "csv") {
-            return Err(DataError::file(blob.name(), "unknown kind of file; expected .parquet or .csv"));
+        if !is_bars(&blob) {
+            return Err(DataError::file(blob.name(), "unknown kind of file; expected .parquet, .csv or .csv.gz"));
         }
         inputs.bars.push(blob);
         return Ok(inputs);
@@ -108,8 +117,10 @@ fn on_disk(path: &Path) -> Result<Inputs, DataError> {
         if lower.starts_with('.') || lower.starts_with("readme") {
             continue;
         }
-        if path.is_file() && (lower.ends_with(".parquet") || lower.ends_with(".csv")) {
-            inputs.add(Blob::Path(path));
+        let is_file = path.is_file();
+        let blob = Blob::Path(path);
+        if is_file && is_bars(&blob) {
+            inputs.add(blob);
         } else {
             ignored.push(name);
         }
@@ -117,7 +128,7 @@ fn on_disk(path: &Path) -> Result<Inputs, DataError> {
     if inputs.bars.is_empty() {
         return Err(DataError::file(
             path.display().to_string(),
-            "the folder holds no bars: expected .parquet or .csv files, or a Lean tree (equity/usa/minute/..)",
+            "the folder holds no bars: expected .parquet, .csv or .csv.gz files, or a Lean tree (equity/usa/minute/..)",
         ));
     }
     if !ignored.is_empty() {

@@ -1,23 +1,23 @@
 //! Whose clock the times of a file are: wall clocks, and wall times that claim to be UTC.
 
 use super::DataError;
-use super::chunk::RawSeries;
+use super::chunk::{RawSeries, change_times, distinct_times};
 use super::clock::{Clock, Localiser, is_midnight, show};
 use super::options::LoadOptions;
-use super::series::check_order;
+use super::series::check_orders;
 use crate::market::{MINUTE, Nanos, Session, new_york_offset};
 use rayon::prelude::*;
 
 /// Wall clocks become instants; wall clocks that only show midnights are dates.
 pub(super) fn resolve_clocks(raw: &mut [RawSeries], options: &LoadOptions) -> Result<(), DataError> {
-    let all_midnight = raw.par_iter().all(|s| s.time.iter().all(|&t| is_midnight(t)));
-    raw.par_iter_mut().try_for_each(|series| {
+    let all_midnight = distinct_times(raw).par_iter().all(|(s, _)| s.time.iter().all(|&t| is_midnight(t)));
+    if all_midnight {
+        raw.iter_mut().filter(|s| s.clock == Clock::Wall).for_each(|series| series.clock = Clock::Date);
+        return Ok(());
+    }
+    change_times(raw, |series| {
         if series.clock != Clock::Wall {
-            return Ok(());
-        }
-        if all_midnight {
-            series.clock = Clock::Date;
-            return Ok(());
+            return Ok(None);
         }
         let Some(zone) = options.tz else {
             return Err(DataError::file(
@@ -28,25 +28,25 @@ pub(super) fn resolve_clocks(raw: &mut [RawSeries], options: &LoadOptions) -> Re
                 ),
             ));
         };
-        localise(series, zone)
-    })
+        localise(series, zone).map(Some)
+    })?;
+    raw.iter_mut().filter(|s| s.clock == Clock::Wall).for_each(|series| series.clock = Clock::Utc);
+    Ok(())
 }
 
-/// Reads the times of a series as the wall clock of `zone`.
-fn localise(series: &mut RawSeries, zone: chrono_tz::Tz) -> Result<(), DataError> {
+/// The times of a series, read as the wall clock of `zone`.
+fn localise(series: &RawSeries, zone: chrono_tz::Tz) -> Result<Vec<Nanos>, DataError> {
     let mut localiser = Localiser::new(zone);
-    for (i, t) in series.time.iter_mut().enumerate() {
-        let Some(instant) = localiser.instant(*t) else {
-            let wall = show(*t);
-            return Err(DataError::row(
+    let instant = |(i, &t): (usize, &Nanos)| {
+        localiser.instant(t).ok_or_else(|| {
+            let wall = show(t);
+            DataError::row(
                 series.provenance.place(i),
                 format!("{} does not exist in {zone}: the clocks go forward over it", &wall[..19]),
-            ));
-        };
-        *t = instant;
-    }
-    series.clock = Clock::Utc;
-    Ok(())
+            )
+        })
+    };
+    series.time.iter().enumerate().map(instant).collect()
 }
 
 /// Finds times that are off by the whole New York offset: wall times labelled UTC, or times converted twice.
@@ -84,8 +84,8 @@ pub(super) fn repair_clock(
                 ),
             ));
         };
-        raw.par_iter_mut().try_for_each(|series| localise(series, zone))?;
-        raw.par_iter().try_for_each(check_order)?;
+        change_times(raw, |series| localise(series, zone).map(Some))?;
+        check_orders(raw)?;
         return Ok(Some(format!("times labelled UTC are read as wall time of {zone}")));
     }
     if twice.explains(&as_is, options) {

@@ -3,8 +3,8 @@
 use crate::market::{Market, SymbolId};
 use crate::risk::{Approved, Limits, RiskDesk, Venue};
 use crate::trading::{
-    Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PutContract, Setup, Side,
-    Signals, Strategy, View, Wake,
+    ColumnCache, Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PositionSize,
+    PutContract, Setup, Side, Signal, Signals, Strategy, View, Wake,
 };
 
 /// A strategy with how the core treats it.
@@ -20,10 +20,10 @@ struct Slot {
     wake: Wake,
     /// Step of the current day at which `wake.at` is due; `usize::MAX`: not in this day.
     due: usize,
-    /// Next change of each crossover that the strategy has not been woken for.
-    crossover_cursor: Vec<usize>,
+    /// Next change of each signal that the strategy has not been woken for.
+    signal_cursor: Vec<usize>,
     /// Step of the current day of the earliest of these changes.
-    crossover_due: usize,
+    signal_due: usize,
 }
 
 /// The trading core of one run or session.
@@ -40,27 +40,35 @@ pub struct Core<'m> {
     session_start_equity: f64,
     /// Orders of the last liquidation.
     liquidations: Vec<OrderId>,
+    /// The first session of the run is not that of the data: signals have a side from before.
+    begins_late: bool,
 }
 
 const NOT_TODAY: usize = usize::MAX;
 
 impl<'m> Core<'m> {
-    /// A core with `cash` dollars. Strategies decide in the given order.
-    pub fn new(market: &'m Market, strategies: Vec<StrategySetup>, limits: Limits, cash: f64) -> Core<'m> {
+    /// A core with `cash` dollars. Strategies decide in the given order. `cache`: indicator columns that runs share.
+    pub fn new(
+        market: &'m Market,
+        strategies: Vec<StrategySetup>,
+        limits: Limits,
+        cash: f64,
+        cache: Option<&ColumnCache>,
+    ) -> Core<'m> {
         let bound = strategies.iter().map(|s| s.bound_to_position_limit).collect();
         let mut slots = Vec::with_capacity(strategies.len());
         for mut setup in strategies {
-            let mut window = Setup::new(market);
+            let mut window = Setup::new(market, cache);
             let wake = setup.strategy.start(&mut window);
             let signals = window.into_signals();
-            let crossover_cursor = vec![0; signals.crossovers().len()];
+            let signal_cursor = vec![0; signals.all().len()];
             slots.push(Slot {
                 strategy: setup.strategy,
                 signals,
                 wake,
                 due: NOT_TODAY,
-                crossover_cursor,
-                crossover_due: NOT_TODAY,
+                signal_cursor,
+                signal_due: NOT_TODAY,
             });
         }
         Core {
@@ -75,12 +83,26 @@ impl<'m> Core<'m> {
             warnings: Vec::new(),
             session_start_equity: cash,
             liquidations: Vec::new(),
+            begins_late: false,
         }
+    }
+
+    /// The first day to come is not the first of the data: strategies that wait for a signal are woken once
+    /// at its first bar end, for the side that holds there.
+    pub fn begin_late(&mut self) {
+        self.begins_late = true;
     }
 
     /// Names of the strategies in order of decision.
     pub fn strategy_names(&self) -> Vec<String> {
         self.slots.iter().map(|s| s.strategy.name().to_string()).collect()
+    }
+
+    /// The signal and the size, when there is one strategy alone and all it does is to hold a signal.
+    pub(crate) fn holding(&self) -> Option<(&Signal, PositionSize)> {
+        let [slot] = self.slots.as_slice() else { return None };
+        let holding = slot.strategy.holding().filter(|_| !self.desk.is_bound(0))?;
+        Some((slot.signals.signal(holding.signal), holding.size))
     }
 
     /// Names in files of orders that came from a file, by order id; empty when there are none.
@@ -113,9 +135,14 @@ impl<'m> Core<'m> {
         let equity = self.portfolio.account.equity();
         self.session_start_equity = equity;
         self.desk.start_session(previous_close, equity);
+        let first = self.market.days[day].first_step;
         for slot in &mut self.slots {
-            slot.schedule(self.market, day, self.market.days[day].first_step);
+            slot.schedule(self.market, day, first);
+            if self.begins_late && slot.wake.on_signal {
+                slot.due = first;
+            }
         }
+        self.begins_late = false;
     }
 
     /// The first step from `from` on at which a strategy wants to decide; the day's end if there is none.
@@ -126,7 +153,7 @@ impl<'m> Core<'m> {
             if slot.wake.on_update && self.portfolio.is_updated(k as u16) {
                 return from;
             }
-            next = next.min(slot.due).min(slot.crossover_due);
+            next = next.min(slot.due).min(slot.signal_due);
         }
         next.max(from)
     }
@@ -137,7 +164,7 @@ impl<'m> Core<'m> {
             let strategy = k as u16;
             let slot = &mut self.slots[k];
             let updated = slot.wake.on_update && self.portfolio.is_updated(strategy);
-            if slot.due > step && slot.crossover_due > step && !updated {
+            if slot.due > step && slot.signal_due > step && !updated {
                 continue;
             }
             self.portfolio.take_updated(strategy);
@@ -189,11 +216,9 @@ impl<'m> Core<'m> {
                             continue;
                         }
                     }
-                    let price = match self.market.ended(driver, day, step).checked_sub(1) {
-                        Some(i) => self.instruments.close(request.symbol, i, now),
-                        None => f64::NAN,
-                    };
-                    let verdict = self.desk.approve(order, &self.portfolio, &self.instruments, price);
+                    let instruments = &self.instruments;
+                    let price = |symbol| instruments.last_close(symbol, day, step).unwrap_or(f64::NAN);
+                    let verdict = self.desk.approve(order, &self.portfolio, instruments, price);
                     self.send(&order, verdict, venue);
                 }
                 Command::Cancel(id) => {
@@ -282,22 +307,22 @@ impl Slot {
             let ahead = market.steps[from..d.end_step].partition_point(|&t| t < self.wake.at);
             if from + ahead < d.end_step { from + ahead } else { NOT_TODAY }
         };
-        self.crossover_due = NOT_TODAY;
-        if !self.wake.on_crossover || from >= d.end_step {
+        self.signal_due = NOT_TODAY;
+        if !self.wake.on_signal || from >= d.end_step {
             return;
         }
-        for (crossover, cursor) in self.signals.crossovers().iter().zip(&mut self.crossover_cursor) {
-            let range = market.day_range(crossover.symbol, day);
-            let ended = if from == d.first_step { range.start } else { market.ended(crossover.symbol, day, from - 1) };
-            while crossover.changes.get(*cursor).is_some_and(|c| (c.0 as usize) < ended) {
+        for (signal, cursor) in self.signals.all().iter().zip(&mut self.signal_cursor) {
+            let range = market.day_range(signal.symbol, day);
+            let ended = if from == d.first_step { range.start } else { market.ended(signal.symbol, day, from - 1) };
+            while signal.changes.get(*cursor).is_some_and(|change| (change.bar as usize) < ended) {
                 *cursor += 1;
             }
-            let Some(&(bar, _)) = crossover.changes.get(*cursor) else { continue };
-            if (bar as usize) >= range.end {
+            let Some(change) = signal.changes.get(*cursor) else { continue };
+            if (change.bar as usize) >= range.end {
                 continue;
             }
-            let step = market.step_of_bar(crossover.symbol, day, bar as usize);
-            self.crossover_due = self.crossover_due.min(step);
+            let step = market.step_of_bar(signal.symbol, day, change.bar as usize);
+            self.signal_due = self.signal_due.min(step);
         }
     }
 }

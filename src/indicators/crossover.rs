@@ -1,5 +1,6 @@
 //! The sides of a moving-average cross in one pass, without storing the averages.
 
+use super::Indicator;
 use super::averages::{Ema, EmaStep};
 
 /// A moving average of closes and its period in bars.
@@ -12,6 +13,14 @@ pub enum Average {
 }
 
 impl Average {
+    /// The indicator of the same values.
+    pub fn indicator(self) -> Indicator {
+        match self {
+            Average::Sma(period) => Indicator::Sma { period },
+            Average::Ema(period) => Indicator::Ema { period },
+        }
+    }
+
     fn period(self) -> usize {
         match self {
             Average::Sma(period) | Average::Ema(period) => period,
@@ -40,6 +49,62 @@ pub fn crossover_sides(close: &[f64], fast: Average, slow: Average, tolerance: f
         (Average::Sma(_), Average::Ema(_)) => scan::<SimpleRun, ExponentialRun>(close, f, s, tolerance),
         (Average::Ema(_), Average::Sma(_)) => scan::<ExponentialRun, SimpleRun>(close, f, s, tolerance),
         (Average::Ema(_), Average::Ema(_)) => scan::<ExponentialRun, ExponentialRun>(close, f, s, tolerance),
+    }
+}
+
+/// As [`crossover_sides`], of averages that are there as columns, NaN before their first value.
+pub fn sides_of_columns(fast: &[f64], slow: &[f64], tolerance: f64) -> Vec<(u32, i8)> {
+    let Some(begin) = fast.iter().zip(slow).position(|(f, s)| !f.is_nan() && !s.is_nan()) else { return Vec::new() };
+    let mut changes = Changes::new(begin, is_above(fast[begin], slow[begin], tolerance));
+    let (fast_blocks, fast_rest) = fast[begin + 1..].as_chunks::<BLOCK>();
+    let (slow_blocks, slow_rest) = slow[begin + 1..].as_chunks::<BLOCK>();
+    for (k, (fast, slow)) in fast_blocks.iter().zip(slow_blocks).enumerate() {
+        changes.record(begin + 1 + k * BLOCK, sides_of_block(fast, slow, tolerance), BLOCK);
+    }
+    if !fast_rest.is_empty() {
+        let bits = sides_of_block(&padded(fast_rest), &padded(slow_rest), tolerance);
+        changes.record(begin + 1 + fast_blocks.len() * BLOCK, bits, fast_rest.len());
+    }
+    changes.sides
+}
+
+#[inline]
+fn sides_of_block(fast: &[f64; BLOCK], slow: &[f64; BLOCK], tolerance: f64) -> u64 {
+    let mut above = [0u8; BLOCK];
+    for i in 0..BLOCK {
+        above[i] = u8::from(is_above(fast[i], slow[i], tolerance));
+    }
+    // Eight flags of one bit each, gathered from eight bytes by one multiplication.
+    let mut bits = 0;
+    for (k, eight) in above.as_chunks::<8>().0.iter().enumerate() {
+        let gathered = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= gathered << (8 * k);
+    }
+    bits
+}
+
+/// The list of sides while it is made.
+struct Changes {
+    above: bool,
+    sides: Vec<(u32, i8)>,
+}
+
+impl Changes {
+    /// The first known side, at bar `begin`.
+    fn new(begin: usize, above: bool) -> Changes {
+        Changes { above, sides: vec![(begin as u32, side(above))] }
+    }
+
+    /// Takes `count` bars from `first` on, the first one in the lowest bit.
+    #[inline]
+    fn record(&mut self, first: usize, bits: u64, count: usize) {
+        // Bits that differ from the one before them are changes.
+        let mut changes = (bits ^ (bits << 1 | u64::from(self.above))) & (!0 >> (BLOCK - count));
+        while changes != 0 {
+            self.above = !self.above;
+            self.sides.push((first as u32 + changes.trailing_zeros(), side(self.above)));
+            changes &= changes - 1;
+        }
     }
 }
 
@@ -132,30 +197,20 @@ fn scan<F: Run, S: Run>(close: &[f64], fast_period: usize, slow_period: usize, t
     let begin = fast_period.max(slow_period);
     let mut fast = F::new(&close[..begin], fast_period);
     let mut slow = S::new(&close[..begin], slow_period);
-    let mut above = is_above(fast.value(fast.state()), slow.value(slow.state()), tolerance);
-    let mut sides = vec![((begin - 1) as u32, side(above))];
-    // Bits that differ from the one before them are changes.
-    let mut record = |first: usize, bits: u64, count: usize| {
-        let mut changes = (bits ^ (bits << 1 | u64::from(above))) & (!0 >> (BLOCK - count));
-        while changes != 0 {
-            above = !above;
-            sides.push((first as u32 + changes.trailing_zeros(), side(above)));
-            changes &= changes - 1;
-        }
-    };
+    let mut changes = Changes::new(begin - 1, is_above(fast.value(fast.state()), slow.value(slow.state()), tolerance));
     let (blocks, rest) = close[begin..].as_chunks::<BLOCK>();
     let (leaving_fast, rest_fast) = close[begin - fast_period..close.len() - fast_period].as_chunks::<BLOCK>();
     let (leaving_slow, rest_slow) = close[begin - slow_period..close.len() - slow_period].as_chunks::<BLOCK>();
     for (k, ((new, old_fast), old_slow)) in blocks.iter().zip(leaving_fast).zip(leaving_slow).enumerate() {
         let bits;
         (fast, slow, bits) = decide(fast, slow, new, old_fast, old_slow, tolerance);
-        record(begin + k * BLOCK, bits, BLOCK);
+        changes.record(begin + k * BLOCK, bits, BLOCK);
     }
     if !rest.is_empty() {
         let (_, _, bits) = decide(fast, slow, &padded(rest), &padded(rest_fast), &padded(rest_slow), tolerance);
-        record(begin + blocks.len() * BLOCK, bits, rest.len());
+        changes.record(begin + blocks.len() * BLOCK, bits, rest.len());
     }
-    sides
+    changes.sides
 }
 
 #[inline(always)]
@@ -259,7 +314,13 @@ mod tests {
             let close: Vec<f64> = steps.iter().map(|s| { cents += s; f64::from(cents) / 100.0 }).collect();
             for f in [Average::Sma(fast), Average::Ema(fast)] {
                 for s in [Average::Sma(slow), Average::Ema(slow)] {
-                    prop_assert_eq!(crossover_sides(&close, f, s, tolerance), from_columns(&close, f, s, tolerance));
+                    let fused = crossover_sides(&close, f, s, tolerance);
+                    prop_assert_eq!(&fused, &from_columns(&close, f, s, tolerance));
+                    let column = |average| match average {
+                        Average::Sma(period) => sma_column(&close, period),
+                        Average::Ema(period) => ema_column(&close, period),
+                    };
+                    prop_assert_eq!(&fused, &sides_of_columns(&column(f), &column(s), tolerance));
                 }
             }
         }

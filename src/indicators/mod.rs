@@ -8,7 +8,8 @@
 //!
 //! [`Indicator`] is the description, read from text such as `sma:20` or `bollinger:20:2`. The single
 //! indicators ([`Sma`], [`Ema`], [`Rsi`], ...) can be used on their own where the description is not needed.
-//! [`crossover_sides`] is the one fused pass: the sides of a moving-average cross without any stored column.
+//! [`crossover_sides`] is the one fused pass: the sides of a moving-average cross without any stored column;
+//! [`sides_of_columns`] gives the same sides where the columns are there already.
 
 mod averages;
 mod crossover;
@@ -20,7 +21,7 @@ mod volatility;
 mod window;
 
 pub use averages::{Ema, Sma, ema_column, sma_column};
-pub use crossover::{Average, crossover_sides};
+pub use crossover::{Average, crossover_sides, sides_of_columns};
 pub use oscillators::{Macd, Rsi};
 pub use session::{OpeningRange, Vwap};
 pub use spec::{Indicator, IndicatorError, Input, MAX_PERIOD};

@@ -41,6 +41,8 @@ pub struct TradingDay {
     pub first_step: usize,
     /// One past the last step of the day.
     pub end_step: usize,
+    /// The first step, when bars follow each other without gap: then no step has to be looked up.
+    pub even_from: Option<Nanos>,
 }
 
 /// What a loader hands over. Every series must be validated: ascending, finite, positive.
@@ -127,6 +129,8 @@ impl Market {
                 day_offsets[k].push(*begin as u32);
             }
             let last = steps[steps.len() - 1];
+            let evenly = |times: &[Nanos]| times.is_sorted_by(|a, b| b - a == parts.bar_length);
+            let even = evenly(day_ends) && evenly(&steps[first_step..]);
             days.push(TradingDay {
                 date: session.date,
                 open: session.open,
@@ -135,6 +139,7 @@ impl Market {
                 end: last.max(session.close),
                 first_step,
                 end_step: steps.len(),
+                even_from: even.then_some(steps[first_step]),
             });
         }
         if days.is_empty() {
@@ -202,6 +207,16 @@ impl Market {
     #[inline]
     pub fn end_of(&self, symbol: SymbolId, i: usize, day: usize) -> Nanos {
         bar_end(self.series[symbol.index()].start[i], self.bar_length, self.days[day].close)
+    }
+
+    /// The instant of `step`, which lies on day `day`.
+    #[inline]
+    pub fn time_of(&self, day: usize, step: usize) -> Nanos {
+        let d = &self.days[day];
+        match d.even_from {
+            Some(first) => first + (step - d.first_step) as Nanos * self.bar_length,
+            None => self.steps[step],
+        }
     }
 
     /// Number of bars of `symbol` that have ended at `step` of `day`, from the start of the data.

@@ -27,22 +27,27 @@ impl Space {
         if all > MOST_ENUMERATED {
             return Count::AtMost(all);
         }
-        Count::Exact(
-            (0..all).filter(|&k| self.combination(k).is_some_and(|params| self.allows(&params))).count() as u128
-        )
+        let mut allowed = 0;
+        let mut next = self.combination(0);
+        while let Some(params) = next {
+            allowed += u128::from(self.allows(&params));
+            next = self.combination_after(params);
+        }
+        Count::Exact(allowed)
     }
 
     /// Number of combinations when rules are not asked; `None` with a continuous axis. [`u128::MAX`] stands for
     /// that many or more.
     pub fn unruled_count(&self) -> Option<u128> {
-        self.count_from(&mut Vec::with_capacity(self.len()))
+        Some(self.count_below(&self.subtree_counts()?, &[]))
     }
 
     /// Combination number `index` when rules are not asked, in the order of nested loops: the first parameter is
     /// the outermost, the last one changes fastest. `None` beyond the last one or with a continuous axis.
     pub fn combination(&self, index: u128) -> Option<Params> {
+        let subtrees = self.subtree_counts()?;
         let mut params = Vec::with_capacity(self.len());
-        if index >= self.count_from(&mut params)? {
+        if index >= self.count_below(&subtrees, &params) {
             return None;
         }
         let mut left = index;
@@ -54,7 +59,7 @@ impl Space {
             // Values that make the same parameters count have as many combinations below them.
             for block in self.blocks(k)? {
                 params.push(Some(parameter.domain.value_at(block.first)));
-                let below = self.count_from(&mut params)?;
+                let below = self.count_below(&subtrees, &params);
                 params.pop();
                 let inside = u128::from(block.length).saturating_mul(below);
                 if left < inside {
@@ -69,26 +74,56 @@ impl Space {
         Some(params)
     }
 
+    /// The combination after this one in the same order, found without counting; `None` after the last one.
+    pub(crate) fn combination_after(&self, mut params: Params) -> Option<Params> {
+        for k in (0..self.len()).rev() {
+            let domain = &self.parameters()[k].domain;
+            let Some(level) = params[k].as_ref().and_then(|value| domain.level_of(value)) else { continue };
+            if level + 1 == domain.levels()? {
+                continue;
+            }
+            params[k] = Some(domain.value_at(level + 1));
+            // All after it begin again; which of them count may have changed.
+            for after in k + 1..self.len() {
+                params[after] = None;
+                if self.counts(after, &params) {
+                    params[after] = Some(self.parameters()[after].domain.value_at(0));
+                }
+            }
+            return Some(params);
+        }
+        None
+    }
+
+    /// For each parameter, the combinations of it and all that depends on it while it counts. Every parameter
+    /// depends on one other at most, so these are trees, and the whole space is their product.
+    fn subtree_counts(&self) -> Option<Vec<u128>> {
+        let mut counts = vec![1_u128; self.len()];
+        // Those that depend on a parameter come after it.
+        for k in (0..self.len()).rev() {
+            let mut sum = 0_u128;
+            for block in self.blocks(k)? {
+                let value = self.parameters()[k].domain.value_at(block.first);
+                let met = |j: &usize| {
+                    let condition = self.parameters()[*j].condition.as_ref();
+                    condition.is_some_and(|c| c.parent == k && c.values.contains(&value))
+                };
+                let below = (k + 1..self.len()).filter(met).fold(1, |n: u128, j| n.saturating_mul(counts[j]));
+                sum = sum.saturating_add(below.saturating_mul(u128::from(block.length)));
+            }
+            counts[k] = sum;
+        }
+        Some(counts)
+    }
+
     /// Combinations of the parameters after those that have a value or are known not to count.
-    fn count_from(&self, params: &mut Params) -> Option<u128> {
-        let k = params.len();
-        if k == self.len() {
-            return Some(1);
-        }
-        if !self.counts(k, params) {
-            params.push(None);
-            let below = self.count_from(params);
-            params.pop();
-            return below;
-        }
-        let mut sum = 0_u128;
-        for block in self.blocks(k)? {
-            params.push(Some(self.parameters()[k].domain.value_at(block.first)));
-            let below = self.count_from(params);
-            params.pop();
-            sum = sum.saturating_add(below?.saturating_mul(u128::from(block.length)));
-        }
-        Some(sum)
+    fn count_below(&self, subtrees: &[u128], params: &[Option<Value>]) -> u128 {
+        let known = params.len();
+        let open = |k: &usize| match &self.parameters()[*k].condition {
+            None => true,
+            Some(condition) => condition.parent < known && self.counts(*k, params),
+        };
+        (known..self.len()).filter(open).fold(1, |n: u128, k| n.saturating_mul(subtrees[k]))
     }
 
     /// The values of a parameter in order, in runs of values that no condition names and single ones that a
@@ -127,6 +162,7 @@ struct Block {
 mod tests {
     use super::super::{Condition, Domain, Parameter};
     use super::*;
+    use proptest::prelude::*;
 
     fn int(name: &str, low: i64, high: i64) -> Parameter {
         Parameter { name: name.to_string(), domain: Domain::Int { low, high, step: 1, log: false }, condition: None }
@@ -190,6 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn many_conditions_are_counted_without_trying_their_combinations() {
+        let mut parameters: Vec<Parameter> = (0..40).map(|k| word(&format!("p{k}"), &["no", "yes"])).collect();
+        for k in 0..40 {
+            parameters.push(when(int(&format!("q{k}"), 1, 2), k, vec![Value::Text("yes".to_string())]));
+        }
+        let space = Space::new(parameters).unwrap();
+        // Each pair is no, yes 1 or yes 2.
+        assert_eq!(space.count(), Count::Exact(3_u128.pow(40)));
+        assert!(space.combination(3_u128.pow(40) - 1).is_some_and(|params| space.contains(&params)));
+    }
+
+    #[test]
     fn rules_are_counted_by_looking_as_long_as_that_is_possible() {
         let space = |high| Space::new(vec![int("fast", 1, high), int("slow", 1, high)]).unwrap();
         assert_eq!(space(10).with_rules(&["fast < slow"]).unwrap().count(), Count::Exact(45));
@@ -203,5 +251,40 @@ mod tests {
         let space = Space::new(vec![int("a", 1, 2), Parameter { name: "x".to_string(), domain, condition: None }]);
         let space = space.unwrap();
         assert_eq!((space.count(), space.combination(0)), (Count::Continuous, None));
+    }
+
+    proptest! {
+        /// Words and numbers, each of which may depend on any earlier parameter.
+        #[test]
+        fn every_combination_is_different_and_in_the_space(
+            shapes in proptest::collection::vec((1_i64..5, 0_usize..6, 0_i64..5, 0_i64..5), 1..6),
+        ) {
+            let mut parameters: Vec<Parameter> = Vec::new();
+            for (k, (levels, parent, one, other)) in shapes.into_iter().enumerate() {
+                let mut parameter = int(&format!("p{k}"), 1, levels);
+                if let Some(named) = parameters.get(parent) {
+                    let most = named.domain.levels().unwrap() as i64;
+                    let values = vec![Value::Int(1 + one % most), Value::Int(1 + other % most)];
+                    parameter.condition = Some(Condition { parent, values });
+                }
+                parameters.push(parameter);
+            }
+            let space = Space::new(parameters).unwrap();
+            let listed = all(&space);
+            let mut found = std::collections::BTreeSet::new();
+            for k in 0..listed.len() {
+                let params = space.combination(k as u128).unwrap();
+                prop_assert!(space.contains(&params));
+                prop_assert_eq!(space.combination_after(params.clone()), space.combination(k as u128 + 1));
+                let new = found.insert(format!("{params:?}"));
+                prop_assert!(new);
+            }
+            // Every point of the cube is one of them.
+            for number in 0..64 {
+                let params = space.decode(&crate::optimize::Sobol::new(space.len(), 1).point(number));
+                let known = found.contains(&format!("{params:?}"));
+                prop_assert!(known);
+            }
+        }
     }
 }

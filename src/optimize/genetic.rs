@@ -12,6 +12,7 @@ mod population;
 mod variation;
 
 use super::draws::{Draws, Purpose};
+use super::recommend::best_neighbourhood;
 use super::sequence::{RandomSearch, Sequence, combination_key};
 use super::{Goal, History, Method, Params, SearchSettings, Space};
 use population::Population;
@@ -21,6 +22,7 @@ use std::collections::HashSet;
 pub struct Genetic {
     space: Space,
     seed: u64,
+    noisy: bool,
     random: RandomSearch,
     /// What follows from the trials before the first one that is not told yet: no later telling changes it.
     settled: Population,
@@ -40,6 +42,7 @@ impl Genetic {
         Genetic {
             space: space.clone(),
             seed: settings.seed,
+            noisy: settings.noisy,
             random: RandomSearch::new(space, settings.seed),
             settled: Population::new(space, goal, settings),
             tried: HashSet::new(),
@@ -97,6 +100,10 @@ impl Method for Genetic {
             proposals.push(params);
         }
         proposals
+    }
+
+    fn recommend(&mut self, history: &History) -> Option<usize> {
+        if self.noisy { best_neighbourhood(history) } else { history.best() }
     }
 }
 

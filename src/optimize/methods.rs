@@ -37,8 +37,8 @@ pub fn method(
         return Err(MethodError::NoObjective);
     }
     Ok(match name {
-        "grid" => Box::new(Listed(Grid::new(space)?)),
-        "random" => Box::new(Listed(RandomSearch::new(space, settings.seed))),
+        "grid" => Box::new(Listed::new(Grid::new(space)?, settings.noisy)),
+        "random" => Box::new(Listed::new(RandomSearch::new(space, settings.seed), settings.noisy)),
         "bayesian" => Box::new(Bayesian::new(space, settings)),
         "genetic" => Box::new(Genetic::new(space, goal, settings)),
         _ => return Err(MethodError::Unknown { name: name.to_string() }),

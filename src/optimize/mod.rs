@@ -3,9 +3,16 @@
 //! An optimiser here is a function of (space, settings, history): the history of trials is the only state, so a
 //! search that is stopped and taken up again proposes what it would have proposed. Nothing in this room knows
 //! how a trial is evaluated; a sweep over backtests and `tbot optimizer ask-tell` use it alike.
+//!
+//! - [`Space`]: parameters, conditions and rules; read from flags, TOML or JSON; its codec to the unit cube, its
+//!   count and its combinations by number.
+//! - [`Goal`], [`History`]: what is looked for, what was tried, the best, the Pareto front and its volume.
+//! - [`method`]: the methods by name, each a [`Method`]; those whose trials are known in advance are a [`Sequence`].
+//! - [`Study`]: ask and tell, with every misuse named.
 
 mod bayesian;
 mod count;
+mod decimal;
 mod domain;
 mod draws;
 mod genetic;
@@ -14,11 +21,13 @@ mod history;
 mod methods;
 mod notation;
 mod pareto;
+mod recommend;
 mod rule;
 mod sequence;
 mod sobol;
 mod space;
 mod study;
+pub mod sweep;
 
 pub use bayesian::Bayesian;
 pub use count::Count;

@@ -181,6 +181,7 @@ impl Comparison {
 mod tests {
     use super::super::Domain;
     use super::*;
+    use proptest::prelude::*;
 
     fn parameters() -> Vec<Parameter> {
         let number = |name: &str| Parameter {
@@ -280,5 +281,23 @@ mod tests {
         assert_eq!(refused("fast < 1 § 2"), "rule 'fast < 1 § 2', column 10: '§'; expected 'and', 'or' or the end");
         assert_eq!(refused("filter == 'em"), "rule 'filter == 'em', column 11: a text without an end; expected '''");
         assert!(refused(&format!("{}fast < 1", "(".repeat(500))).contains("nested too deeply"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_given_is_read_or_refused_at_a_column_of_it(
+            words in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "fast", "slow", "filter", "'ema'", "'", "5", "1e", "<", "<=", "==", "!=", "=", "+", "-", "*", "/", "(",
+                    ")", "and", "or", "not", "\u{e9}", "\u{1F600}", ".", "\"x\"",
+                ]),
+                0..9,
+            ),
+        ) {
+            let text = words.join(" ");
+            if let Err(error) = Rule::parse(&text, &parameters()) {
+                prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error);
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Methods whose trials do not depend on what came of earlier ones: the grid and random search.
 
 use super::draws::{Draws, Purpose};
+use super::recommend::best_neighbourhood;
 use super::sobol::Sobol;
 use super::{History, Method, MethodError, Params, Space, Value};
 use std::collections::HashSet;
@@ -13,12 +14,26 @@ pub trait Sequence: Send {
 }
 
 /// A sequence as a method: it proposes the trials after those of the history.
-pub struct Listed<S>(pub S);
+pub struct Listed<S> {
+    sequence: S,
+    noisy: bool,
+}
+
+impl<S: Sequence> Listed<S> {
+    /// The method; `noisy`: whether the same parameters can give different values.
+    pub fn new(sequence: S, noisy: bool) -> Listed<S> {
+        Listed { sequence, noisy }
+    }
+}
 
 impl<S: Sequence> Method for Listed<S> {
     fn propose(&mut self, history: &History, n: usize) -> Vec<Params> {
         let first = history.trials.len();
-        (first..first + n).map_while(|number| self.0.trial(number)).collect()
+        (first..first + n).map_while(|number| self.sequence.trial(number)).collect()
+    }
+
+    fn recommend(&mut self, history: &History) -> Option<usize> {
+        if self.noisy { best_neighbourhood(history) } else { history.best() }
     }
 }
 
@@ -26,8 +41,8 @@ impl<S: Sequence> Method for Listed<S> {
 #[derive(Debug, Clone)]
 pub struct Grid {
     space: Space,
-    /// Number of the combination after the one found last, and how many allowed ones come before it.
-    next: u128,
+    /// The combination to look at next, and how many allowed ones come before it.
+    next: Option<Params>,
     passed: usize,
 }
 
@@ -42,7 +57,7 @@ impl Grid {
                 return Err(MethodError::ContinuousGrid { name: parameter.name.clone() });
             }
         }
-        Ok(Grid { space: space.clone(), next: 0, passed: 0 })
+        Ok(Grid { next: space.combination(0), space: space.clone(), passed: 0 })
     }
 }
 
@@ -53,11 +68,11 @@ impl Sequence for Grid {
             return self.space.combination(number as u128);
         }
         if number < self.passed {
-            (self.next, self.passed) = (0, 0);
+            (self.next, self.passed) = (self.space.combination(0), 0);
         }
         loop {
-            let params = self.space.combination(self.next)?;
-            self.next += 1;
+            let params = self.next.clone()?;
+            self.next = self.space.combination_after(params.clone());
             if self.space.allows(&params) {
                 self.passed += 1;
                 if self.passed > number {
@@ -128,7 +143,8 @@ impl RandomSearch {
 
     /// The allowed combinations not found yet, in an order of the seed.
     fn list_remainder(&self) -> Vec<Params> {
-        let all = (0..).map_while(|k| self.space.combination(k));
+        let all =
+            std::iter::successors(self.space.combination(0), |params| self.space.combination_after(params.clone()));
         let new = |params: &Params| self.space.allows(params) && !self.seen.contains(&combination_key(params));
         let mut left: Vec<Params> = all.filter(new).collect();
         let mut draws = Draws::new(self.seed, Purpose::Remainder, 0);

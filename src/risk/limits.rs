@@ -73,11 +73,16 @@ impl RiskDesk {
         &self.limits
     }
 
+    /// Whether MAX_OPEN_POSITIONS holds for a strategy.
+    pub fn is_bound(&self, strategy: u16) -> bool {
+        self.bound[usize::from(strategy)]
+    }
+
     /// A session begins: `previous_close` is the account's equity at the last session's close.
     pub fn start_session(&mut self, previous_close: f64, equity: f64) {
         self.halted = false;
         self.session_start_equity = equity;
-        self.loss_threshold = previous_close * (1.0 - self.limits.daily_loss_limit);
+        self.loss_threshold = loss_threshold(previous_close, self.limits.daily_loss_limit);
         self.opened.fill((0, 0.0));
     }
 
@@ -103,18 +108,38 @@ impl RiskDesk {
         if self.limits.disable_all_trades { Err("DISABLE_ALL_TRADES") } else { Ok(Approved::new(order)) }
     }
 
-    /// Yes, or the reason why not.
+    /// Yes, or the reason why not, for an order that `portfolio` has entered. `price` gives the last known close
+    /// of an instrument in dollars, NaN where there is none yet.
+    ///
+    /// # Initial margin
+    ///
+    /// In a margin account an order that opens or enlarges a position is refused if the account could not carry
+    /// it together with everything else that may still fill: the sum over instruments of
+    ///
+    /// ```text
+    /// price x max(|position + open buys|, |position - open sells|)
+    /// ```
+    ///
+    /// with this order among the open ones, times the initial margin, must not exceed equity (one part in 10^9
+    /// is left to rounding). Orders decided at one instant so share the account in the order in which they are
+    /// sent, and an order that turns a position counts what it leaves, not what it closes.
+    /// [`Portfolio::exposure`] tells which orders and prices count. An order in an instrument without a price is
+    /// not tested.
     pub fn approve(
         &mut self,
         order: Order,
         portfolio: &Portfolio,
         instruments: &Instruments<'_>,
-        price: f64,
+        price: impl Fn(SymbolId) -> f64,
     ) -> Result<Approved<Order>, &'static str> {
         let request = &order.request;
         check_form(request)?;
-        if !self.limits.account.fractional && request.qty.fract() != 0.0 && !leaves_whole_shares(&order, portfolio) {
-            return Err("fractions of a share are not allowed");
+        if !self.limits.account.fractional && request.qty.fract() != 0.0 {
+            let own = portfolio.strategy_position(order.strategy, request.symbol);
+            let held = [portfolio.account.position(request.symbol), own];
+            if !held.iter().any(|&position| leaves_whole_shares(position, request.side, request.qty)) {
+                return Err("fractions of a share are not allowed");
+            }
         }
         if let Some(parent) = request.parent {
             let Some(record) = portfolio.orders.get(parent.0 as usize) else { return Err("unknown parent order") };
@@ -136,8 +161,8 @@ impl RiskDesk {
             return Err("DAILY_LOSS_LIMIT");
         }
         self.check_positions(&order, portfolio)?;
-        self.check_account(&order, opening, portfolio, instruments, price)?;
-        self.check_defense(&order, opening * price, portfolio)?;
+        self.check_account(&order, portfolio, instruments, &price)?;
+        self.check_defense(&order, opening * price(order.request.symbol), portfolio)?;
         Ok(Approved::new(order))
     }
 
@@ -164,10 +189,9 @@ impl RiskDesk {
     fn check_account(
         &self,
         order: &Order,
-        opening: f64,
         portfolio: &Portfolio,
         instruments: &Instruments<'_>,
-        price: f64,
+        price: impl Fn(SymbolId) -> f64,
     ) -> Result<(), &'static str> {
         let rules = &self.limits.account;
         let request = &order.request;
@@ -183,10 +207,9 @@ impl RiskDesk {
                 }
             }
         }
-        if rules.kind == AccountKind::Margin && price.is_finite() {
+        if rules.kind == AccountKind::Margin && price(request.symbol).is_finite() {
             let equity = portfolio.account.equity();
-            let exposure = portfolio.account.gross() + opening * price;
-            if exposure * rules.initial_margin > equity * (1.0 + 1e-9) {
+            if !covers_initial_margin(rules, portfolio.exposure(price), equity) {
                 return Err("initial margin");
             }
         }
@@ -259,15 +282,27 @@ fn pending_sales(order: &Order, portfolio: &Portfolio) -> f64 {
     pending + groups.values().sum::<f64>()
 }
 
-/// Whether an order leaves the account or its strategy a whole number of shares: after a split a position may
-/// hold a fraction of a share even where fractions cannot be bought, and must be closed with it.
-fn leaves_whole_shares(order: &Order, portfolio: &Portfolio) -> bool {
-    let request = &order.request;
-    let held =
-        [portfolio.account.position(request.symbol), portfolio.strategy_position(order.strategy, request.symbol)];
-    held.iter()
-        .map(|position| position + request.side.sign() * request.qty)
-        .any(|left| (left - left.round()).abs() < 1e-9)
+/// Whether an order of `qty` leaves a position of a whole number of shares: after a split it may hold a fraction
+/// of a share even where fractions cannot be bought, and must be closed with it.
+pub fn leaves_whole_shares(position: f64, side: Side, qty: f64) -> bool {
+    let left = position + side.sign() * qty;
+    (left - left.round()).abs() < 1e-9
+}
+
+/// The equity at or below which the loss limit of a session is reached, from the equity at the last session's
+/// close and DAILY_LOSS_LIMIT.
+pub fn loss_threshold(previous_close: f64, daily_loss_limit: f64) -> f64 {
+    previous_close * (1.0 - daily_loss_limit)
+}
+
+/// Whether `equity` covers the initial margin of an exposure, one part in 10^9 left to rounding.
+pub fn covers_initial_margin(rules: &AccountRules, exposure: f64, equity: f64) -> bool {
+    exposure * rules.initial_margin <= equity * (1.0 + 1e-9)
+}
+
+/// What `dollars` cost for a night at a yearly rate; a year has 360 days.
+pub fn night_costs(dollars: f64, yearly_rate: f64) -> f64 {
+    dollars * yearly_rate / 360.0
 }
 
 /// What no venue would take.

@@ -5,5 +5,5 @@ mod limits;
 mod sizing;
 
 pub use approval::{Approved, Venue};
-pub use limits::{Defense, Limits, RiskDesk};
-pub use sizing::{Sizing, whole_shares};
+pub use limits::{Defense, Limits, RiskDesk, covers_initial_margin, leaves_whole_shares, loss_threshold, night_costs};
+pub use sizing::{Sizing, signed_shares, whole_shares};

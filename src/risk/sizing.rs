@@ -1,5 +1,7 @@
 //! How many shares a trade gets.
 
+use crate::trading::PositionSize;
+
 /// Shares that an amount of dollars buys at a price: floored to whole shares unless fractions are allowed.
 /// Not finite or not positive input gives 0.
 pub fn whole_shares(dollars: f64, price: f64, fractional: bool) -> f64 {
@@ -12,6 +14,18 @@ pub fn whole_shares(dollars: f64, price: f64, fractional: bool) -> f64 {
         // A quotient that rounding left just below a whole number is that number.
         (qty + 1e-9).floor()
     }
+}
+
+/// The position that a size asks for on a side (+1 long, 0 flat, -1 short, or flat when short positions are not
+/// wanted), signed shares. By weight: the share of `equity` at the price `close`, in dollars.
+pub fn signed_shares(size: &PositionSize, side: i8, equity: f64, close: f64) -> f64 {
+    let side = if size.long_short { side } else { side.max(0) };
+    let shares = match (side, size.shares) {
+        (0, _) => 0.0,
+        (_, Some(shares)) => shares,
+        (_, None) => whole_shares(size.weight * equity, close, size.fractional),
+    };
+    f64::from(side) * shares
 }
 
 /// Sizing of the strategies `open`, `mid` and `close`: trade k of a session (from 0, in order of trigger)

@@ -12,7 +12,7 @@ mod trailing;
 mod venue;
 
 pub use commission::{Commission, CostModelError};
-pub use path::Path;
+pub use path::{Path, nearer_is_low};
 pub use rules::{FillRule, SimRules};
 pub use slippage::Slippage;
 pub use venue::SimVenue;

@@ -3,7 +3,7 @@
 //! A draw is a pure function of (seed, symbol name, order number of that symbol, purpose): it depends on no
 //! state, so threads, the order of runs and other symbols cannot change it. The generator is Philox4x32-10
 //! (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); uniforms come from `rand_distr`'s
-//! `Open01`, normals from the inverse of the normal distribution. The ziggurat of `rand_distr` is not used:
+//! `Open01`, normals from the inverse of the normal distribution (AS 241). The ziggurat of `rand_distr` is not used:
 //! its tail calls the platform's `ln`, whose last bit differs between machines.
 
 use crate::stats::philox4x32;
@@ -82,7 +82,7 @@ pub fn symbol_key(seed: u64, symbol: &str) -> u64 {
 /// A standard normal draw for one event.
 pub fn standard_normal(key: u64, event: u64, purpose: Purpose) -> f64 {
     let uniform: f64 = Open01.sample(&mut EventRng::new(key, event, purpose));
-    crate::stats::normal::quantile(uniform)
+    crate::stats::normal::quantile_of_draw(uniform)
 }
 
 #[cfg(test)]

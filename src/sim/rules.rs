@@ -5,6 +5,9 @@ use crate::market::Nanos;
 use std::fmt;
 use std::str::FromStr;
 
+/// Equities closer than this are equal, dollars.
+const EQUAL_EQUITY: f64 = 1e-6;
+
 /// Which path a bar takes and where market orders fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillRule {
@@ -35,6 +38,15 @@ impl FillRule {
     /// Whether market orders ignore the latency by definition.
     pub fn ignores_latency(self) -> bool {
         matches!(self, FillRule::NextOpen | FillRule::Close | FillRule::Quote)
+    }
+
+    /// Whether the rule takes the other order of extremes than `path`, which leaves so many dollars more equity.
+    pub fn takes_other(self, gain: f64) -> bool {
+        match self {
+            FillRule::Pessimistic => gain < -EQUAL_EQUITY,
+            FillRule::Optimistic => gain > EQUAL_EQUITY,
+            _ => false,
+        }
     }
 
     /// Whether market orders fill at the instant of the decision.

@@ -29,9 +29,6 @@ use crate::trading::{
 /// Nothing can happen to the orders of an instrument within the day.
 const NO_STEP: usize = usize::MAX;
 
-/// Equities closer than this are equal, dollars.
-const EQUAL_EQUITY: f64 = 1e-6;
-
 /// Groups made of the children of one parent are told from labelled groups by this bit.
 const PARENT_GROUP: u32 = 1 << 31;
 
@@ -312,13 +309,7 @@ impl<'m> SimVenue<'m> {
 
     /// Which order of extremes the fill rule takes: 0, the one of the rule `path`, or 1, the other.
     fn choose(&self, differs: bool, equity: [f64; 2]) -> usize {
-        let gain = equity[1] - equity[0];
-        let take_other = match self.rules.fill {
-            FillRule::Pessimistic => gain < -EQUAL_EQUITY,
-            FillRule::Optimistic => gain > EQUAL_EQUITY,
-            _ => false,
-        };
-        usize::from(differs && take_other)
+        usize::from(differs && self.rules.fill.takes_other(equity[1] - equity[0]))
     }
 
     /// What bar `i` of an instrument offers; its path is that of the low first.
@@ -395,8 +386,22 @@ impl<'m> SimVenue<'m> {
         self.books[symbol.index()].live.retain(|o| o.stage != Stage::Done);
     }
 
-    /// Cancels every order of an instrument at once, without latency: a split.
-    pub fn cancel_all(
+    /// A split of `ratio` shares for one: every order of the instrument is cancelled at once, without latency,
+    /// and what was taken from the volume of the last bar counts in new shares.
+    pub fn split(
+        &mut self,
+        symbol: SymbolId,
+        ratio: f64,
+        time: Nanos,
+        portfolio: &mut Portfolio,
+        instruments: &Instruments<'_>,
+    ) {
+        self.cancel_all(symbol, time, "split", portfolio, instruments);
+        self.books[symbol.index()].volume_used *= ratio;
+    }
+
+    /// Cancels every order of an instrument at once, without latency.
+    fn cancel_all(
         &mut self,
         symbol: SymbolId,
         time: Nanos,

@@ -25,7 +25,7 @@ pub struct MetricInfo {
     pub about: &'static str,
 }
 
-const fn metric(name: &'static str, unit: Unit, about: &'static str) -> MetricInfo {
+pub(super) const fn metric(name: &'static str, unit: Unit, about: &'static str) -> MetricInfo {
     MetricInfo { name, unit, about }
 }
 

@@ -11,9 +11,11 @@
 //!
 //! - [`performance`] computes everything into [`Metrics`], an ordered list by name; [`METRICS`] is the one
 //!   table of names, units and meanings.
+//! - [`overfit`]: whether the best of many trials is more than luck.
 //! - [`normal`]: the normal distribution, exact into the deep tails.
 //! - [`EuropeanOption`]: Black-Scholes-Merton price, greeks and implied volatility.
 
+mod autocorrelation;
 mod benchmark;
 pub mod black_scholes;
 mod catalog;
@@ -22,12 +24,14 @@ mod drawdown;
 mod implied_volatility;
 mod metrics;
 pub mod normal;
+pub mod overfit;
 mod philox;
 mod returns;
 mod significance;
 mod summation;
 mod trades;
 
+pub use autocorrelation::{autocorrelations, sharpe_adjusted_for_autocorrelation};
 pub use benchmark::{
     alpha_annual_arithmetic, alpha_annual_compounded, beta, information_ratio_annual, tracking_error_annual,
 };
@@ -43,7 +47,7 @@ pub use returns::{
     annual_volatility, cagr, daily_risk_free, downside_deviation, omega, profit_factor_periods, returns_from_equity,
     sharpe, sharpe_per_period, sortino, stability_r2, total_return, win_rate_nonzero_periods,
 };
-pub use significance::{min_track_record_length, probabilistic_sharpe_ratio};
+pub use significance::{SharpeEstimate, min_track_record_length, probabilistic_sharpe_ratio};
 pub use summation::{mean, standard_deviation, sum};
 pub use trades::{TradeStatistics, trade_statistics};
 

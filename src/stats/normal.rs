@@ -81,6 +81,12 @@ pub fn quantile(p: f64) -> f64 {
     x - step / (1.0 + 0.5 * x * step)
 }
 
+/// As [`quantile`], without its last step: accurate to about one part in 10^16, which is more than a random draw
+/// needs, and several times faster.
+pub fn quantile_of_draw(p: f64) -> f64 {
+    if p > 0.5 { -wichura(1.0 - p) } else { wichura(p) }
+}
+
 /// PPND16 for `p` in (0, 0.5].
 fn wichura(p: f64) -> f64 {
     let q = p - 0.5;

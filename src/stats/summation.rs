@@ -20,7 +20,7 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 
 /// Deviations from the mean, taken relative to the first value so that a constant series gives exact zeros
 /// and a large common offset costs no digits.
-fn deviations(values: &[f64]) -> impl Iterator<Item = f64> + '_ {
+pub(super) fn deviations(values: &[f64]) -> impl Iterator<Item = f64> + '_ {
     let shift = values.first().copied().unwrap_or(0.0);
     let centre = sum(values.iter().map(|v| v - shift)) / values.len() as f64;
     values.iter().map(move |v| (v - shift) - centre)

@@ -1,10 +1,9 @@
 //! `sma_cross` and `ema_cross`: the side of a fast moving average against a slow one.
 
+use super::hold_signal::HoldSignal;
 use super::params::{ParamError, ParamKind, ParamSpec, Params};
-use super::target::{DIRECTION, QTY, Target, WEIGHT};
+use super::target::{DIRECTION, QTY, WEIGHT, position_size};
 use crate::indicators::Average;
-use crate::market::SymbolId;
-use crate::trading::{CrossoverId, Orders, Setup, Strategy, View, Wake};
 
 /// Exact ties of cent prices must not depend on rounding: the fast average counts as above the slow one
 /// only when it is so by more than this share of it.
@@ -31,52 +30,18 @@ pub(super) const PARAMS: &[ParamSpec] = &[
 
 /// At the end of a bar: long while fast - slow > 1e-9 x slow, else flat (or short). Nothing before the slow
 /// average is complete; an order only when the wanted side changes.
-pub(super) struct AverageCross {
+pub(super) fn average_cross(
     name: &'static str,
-    fast: Average,
-    slow: Average,
-    target: Target,
-    symbols: Vec<(SymbolId, CrossoverId, i8)>,
-}
-
-impl AverageCross {
-    pub fn new(
-        name: &'static str,
-        params: &Params,
-        fractional: bool,
-        average: fn(usize) -> Average,
-    ) -> Result<AverageCross, ParamError> {
-        let (fast, slow) = (params.int("fast").unwrap_or(20), params.int("slow").unwrap_or(50));
-        if fast >= slow {
-            return Err(params.conflict(format!("fast={fast} must be less than slow={slow}")));
-        }
-        let target = Target::new(params, fractional)?;
-        Ok(AverageCross { name, fast: average(fast), slow: average(slow), target, symbols: Vec::new() })
+    params: &Params,
+    fractional: bool,
+    average: fn(usize) -> Average,
+) -> Result<HoldSignal, ParamError> {
+    let (fast, slow) = (params.int("fast").unwrap_or(20), params.int("slow").unwrap_or(50));
+    if fast >= slow {
+        return Err(params.conflict(format!("fast={fast} must be less than slow={slow}")));
     }
-}
-
-impl Strategy for AverageCross {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn start(&mut self, setup: &mut Setup<'_>) -> Wake {
-        for symbol in setup.symbols() {
-            let crossover = setup.crossover(symbol, self.fast, self.slow, TOLERANCE);
-            self.symbols.push((symbol, crossover, 0));
-        }
-        Wake::CROSSOVER
-    }
-
-    fn decide(&mut self, view: &View<'_>, orders: &mut Orders<'_>) -> Wake {
-        for (symbol, crossover, last) in &mut self.symbols {
-            let side = view.crossover(*crossover);
-            if side != *last {
-                *last = side;
-                let reason = if side > 0 { "cross above" } else { "cross below" };
-                self.target.go(side, *symbol, view, orders, reason);
-            }
-        }
-        Wake::CROSSOVER
-    }
+    let averages = [average(fast), average(slow)];
+    Ok(HoldSignal::new(name, position_size(params, fractional), move |setup, symbol| {
+        setup.crossover(symbol, averages, TOLERANCE, ["cross above", "cross below"])
+    }))
 }

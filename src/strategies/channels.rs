@@ -1,10 +1,9 @@
 //! `donchian`: breakouts of the highest high and the lowest low of the bars before.
 
-use super::params::{ParamError, ParamKind, ParamSpec, Params};
-use super::target::{DIRECTION, QTY, Target, WEIGHT};
+use super::hold_signal::HoldSignal;
+use super::params::{ParamKind, ParamSpec, Params};
+use super::target::{DIRECTION, QTY, WEIGHT, position_size};
 use crate::indicators::Indicator;
-use crate::market::SymbolId;
-use crate::trading::{IndicatorId, Orders, Setup, Strategy, View, Wake};
 
 pub(super) const PARAMS: &[ParamSpec] = &[
     ParamSpec {
@@ -26,79 +25,30 @@ pub(super) const PARAMS: &[ParamSpec] = &[
 
 /// The breakout rule of Donchian and the Turtles (Faith 2007, "Way of the Turtle"): the channel of the bars
 /// before the current one, so that a bar can break it.
-pub(super) struct DonchianBreakout {
-    entry: usize,
-    exit: usize,
-    target: Target,
-    symbols: Vec<Channel>,
-}
-
-struct Channel {
-    symbol: SymbolId,
-    entry: IndicatorId,
-    exit: IndicatorId,
-    side: i8,
-    /// (high, low) of both channels at the bar before.
-    before: Option<[f64; 4]>,
-}
-
-impl DonchianBreakout {
-    pub fn new(params: &Params, fractional: bool) -> Result<DonchianBreakout, ParamError> {
-        Ok(DonchianBreakout {
-            entry: params.int("entry").unwrap_or(20),
-            exit: params.int("exit").unwrap_or(10),
-            target: Target::new(params, fractional)?,
-            symbols: Vec::new(),
+pub(super) fn donchian_breakout(params: &Params, fractional: bool) -> HoldSignal {
+    let channel = |name: &str, default| Indicator::Donchian { period: params.int(name).unwrap_or(default) };
+    let channels = [channel("entry", 20), channel("exit", 10)];
+    let size = position_size(params, fractional);
+    HoldSignal::new("donchian", size, move |setup, symbol| {
+        let mut side = 0;
+        // (high, low) of the entry's and of the exit's channel at the bar before.
+        let mut before = [f64::NAN; 4];
+        setup.signal(symbol, &channels, move |bar| {
+            let [high, low, exit_high, exit_low] = before;
+            // Outputs of a channel: high, middle, low.
+            before = [bar.values[0], bar.values[2], bar.values[3], bar.values[5]];
+            if high.is_nan() || exit_high.is_nan() {
+                return (side, "");
+            }
+            if (side > 0 && bar.close < exit_low) || (side < 0 && bar.close > exit_high) {
+                side = 0;
+            }
+            if bar.close > high {
+                side = 1;
+            } else if bar.close < low && size.long_short {
+                side = -1;
+            }
+            (side, if side == 0 { "channel exit" } else { "channel breakout" })
         })
-    }
-}
-
-impl Strategy for DonchianBreakout {
-    fn name(&self) -> &str {
-        "donchian"
-    }
-
-    fn start(&mut self, setup: &mut Setup<'_>) -> Wake {
-        for symbol in setup.symbols() {
-            let entry = setup.indicator(symbol, Indicator::Donchian { period: self.entry });
-            let exit = setup.indicator(symbol, Indicator::Donchian { period: self.exit });
-            self.symbols.push(Channel { symbol, entry, exit, side: 0, before: None });
-        }
-        Wake::NEXT_BAR
-    }
-
-    fn decide(&mut self, view: &View<'_>, orders: &mut Orders<'_>) -> Wake {
-        for channel in &mut self.symbols {
-            if !view.has_bar(channel.symbol) {
-                continue;
-            }
-            let output = |id, k| view.indicator_output(id, k);
-            let now =
-                [output(channel.entry, 0), output(channel.entry, 2), output(channel.exit, 0), output(channel.exit, 2)];
-            let before = channel.before;
-            channel.before = match now {
-                [Some(a), Some(b), Some(c), Some(d)] => Some([a, b, c, d]),
-                _ => None,
-            };
-            let (Some([high, low, exit_high, exit_low]), Some(close)) = (before, view.signal_close(channel.symbol))
-            else {
-                continue;
-            };
-            let mut next = channel.side;
-            if (next > 0 && close < exit_low) || (next < 0 && close > exit_high) {
-                next = 0;
-            }
-            if close > high {
-                next = 1;
-            } else if close < low && self.target.long_short() {
-                next = -1;
-            }
-            if next != channel.side {
-                channel.side = next;
-                let reason = if next == 0 { "channel exit" } else { "channel breakout" };
-                self.target.go(next, channel.symbol, view, orders, reason);
-            }
-        }
-        Wake::NEXT_BAR
-    }
+    })
 }

@@ -3,6 +3,7 @@
 mod averages;
 mod buy_and_hold;
 mod channels;
+mod hold_signal;
 mod order_lines;
 mod params;
 mod registry;

@@ -1,11 +1,11 @@
 //! Every built-in strategy with its parameters.
 
-use super::averages::{self, AverageCross};
-use super::buy_and_hold::{self, BuyAndHold};
-use super::channels::{self, DonchianBreakout};
+use super::averages::{self, average_cross};
+use super::buy_and_hold::{self, buy_and_hold};
+use super::channels::{self, donchian_breakout};
 use super::order_lines::{OrderLine, OrdersFromFile};
 use super::params::{ParamError, ParamSpec, Params};
-use super::reversion::{self, Reversion};
+use super::reversion::{self, bollinger, rsi_reversion, vwap_reversion};
 use super::signal_lines::{SignalLine, SignalsFromFile};
 use super::windows;
 use crate::indicators::Average;
@@ -93,14 +93,14 @@ const ALL: &[StrategySpec] = &[
                wanted side changes.",
         params: averages::PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(AverageCross::new("sma_cross", p, c.fractional, Average::Sma)?)),
+        build: |p, c| Ok(Box::new(average_cross("sma_cross", p, c.fractional, Average::Sma)?)),
     },
     StrategySpec {
         name: "ema_cross",
         rule: "As sma_cross, with exponential moving averages (alpha = 2 / (bars + 1), seeded with the simple mean).",
         params: averages::PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(AverageCross::new("ema_cross", p, c.fractional, Average::Ema)?)),
+        build: |p, c| Ok(Box::new(average_cross("ema_cross", p, c.fractional, Average::Ema)?)),
     },
     StrategySpec {
         name: "rsi_reversion",
@@ -108,7 +108,7 @@ const ALL: &[StrategySpec] = &[
                is back at exit.",
         params: reversion::RSI_PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(Reversion::rsi(p, c.fractional)?)),
+        build: |p, c| Ok(Box::new(rsi_reversion(p, c.fractional)?)),
     },
     StrategySpec {
         name: "bollinger",
@@ -116,7 +116,7 @@ const ALL: &[StrategySpec] = &[
                (long_short), out when it is back at the moving average.",
         params: reversion::BOLLINGER_PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(Reversion::bollinger(p, c.fractional)?)),
+        build: |p, c| Ok(Box::new(bollinger(p, c.fractional))),
     },
     StrategySpec {
         name: "donchian",
@@ -124,7 +124,7 @@ const ALL: &[StrategySpec] = &[
                low (long_short), out beyond the opposite extreme of a shorter channel.",
         params: channels::PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(DonchianBreakout::new(p, c.fractional)?)),
+        build: |p, c| Ok(Box::new(donchian_breakout(p, c.fractional))),
     },
     StrategySpec {
         name: "vwap_reversion",
@@ -132,14 +132,14 @@ const ALL: &[StrategySpec] = &[
                (long_short), out at the VWAP and at the session's end.",
         params: reversion::VWAP_PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(Reversion::vwap(p, c.fractional)?)),
+        build: |p, c| Ok(Box::new(vwap_reversion(p, c.fractional))),
     },
     StrategySpec {
         name: "buy_and_hold",
         rule: "Buys every symbol after its first bar and keeps it.",
         params: buy_and_hold::PARAMS,
         bound_to_settings: false,
-        build: |p, c| Ok(Box::new(BuyAndHold::new(p, c.fractional)?)),
+        build: |p, c| Ok(Box::new(buy_and_hold(p, c.fractional))),
     },
     StrategySpec {
         name: "signals",

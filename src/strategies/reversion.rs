@@ -1,10 +1,10 @@
 //! `rsi_reversion`, `bollinger` and `vwap_reversion`: against a move, back to a middle.
 
+use super::hold_signal::HoldSignal;
 use super::params::{ParamError, ParamKind, ParamSpec, Params};
-use super::target::{DIRECTION, QTY, Target, WEIGHT};
+use super::target::{DIRECTION, QTY, WEIGHT, position_size};
 use crate::indicators::Indicator;
-use crate::market::SymbolId;
-use crate::trading::{IndicatorId, Orders, Setup, Strategy, View, Wake};
+use crate::trading::{PositionSize, SignalBar};
 
 pub(super) const RSI_PARAMS: &[ParamSpec] = &[
     ParamSpec {
@@ -66,7 +66,7 @@ pub(super) const VWAP_PARAMS: &[ParamSpec] = &[
     DIRECTION,
 ];
 
-/// Where a close stands against its bands: enter long below `low`, enter short above `high`, leave at `middle`.
+/// Where a value stands against its bands: enter long below `low`, enter short above `high`, leave at `middle`.
 struct Bands {
     low: f64,
     middle: f64,
@@ -75,123 +75,78 @@ struct Bands {
     value: f64,
 }
 
-/// Which bands.
-enum Rule {
-    Rsi { period: usize, oversold: f64, overbought: f64, exit: f64 },
-    Bollinger { period: usize, width: f64 },
-    Vwap { threshold: f64 },
+/// Wilder's RSI against fixed levels.
+pub(super) fn rsi_reversion(params: &Params, fractional: bool) -> Result<HoldSignal, ParamError> {
+    let period = params.int("period").unwrap_or(14);
+    let low = params.float("oversold").unwrap_or(30.0);
+    let middle = params.float("exit").unwrap_or(50.0);
+    let high = params.float("overbought").unwrap_or(70.0);
+    if !(low <= middle && middle <= high) {
+        return Err(
+            params.conflict(format!("oversold={low}, exit={middle}, overbought={high} must be in ascending order"))
+        );
+    }
+    let size = position_size(params, fractional);
+    let bands = move |bar: &SignalBar<'_>| Bands { low, middle, high, value: bar.values[0] };
+    Ok(reversion("rsi_reversion", size, Indicator::Rsi { period }, false, bands))
 }
 
-/// Long below the low band, short above the high band (long_short), out at the middle. `vwap_reversion` is
-/// also out at the session's close, since its bands start anew with every session.
-pub(super) struct Reversion {
+/// The close against its Bollinger bands.
+pub(super) fn bollinger(params: &Params, fractional: bool) -> HoldSignal {
+    let period = params.int("period").unwrap_or(20);
+    let width = params.float("width").unwrap_or(2.0);
+    let size = position_size(params, fractional);
+    let bands = |bar: &SignalBar<'_>| {
+        let [high, middle, low] = [bar.values[0], bar.values[1], bar.values[2]];
+        Bands { low, middle, high, value: bar.close }
+    };
+    reversion("bollinger", size, Indicator::Bollinger { period, width }, false, bands)
+}
+
+/// The close against the session's VWAP; out at the session's close, since its bands start anew with every
+/// session.
+pub(super) fn vwap_reversion(params: &Params, fractional: bool) -> HoldSignal {
+    let threshold = params.float("threshold").unwrap_or(0.005);
+    let size = position_size(params, fractional);
+    let bands = move |bar: &SignalBar<'_>| {
+        let vwap = bar.values[0];
+        Bands { low: vwap * (1.0 - threshold), middle: vwap, high: vwap * (1.0 + threshold), value: bar.close }
+    };
+    reversion("vwap_reversion", size, Indicator::Vwap, true, bands)
+}
+
+/// Long below the low band, short above the high band (long_short), out at the middle, and `within_session` also
+/// before the session's last bar.
+fn reversion(
     name: &'static str,
-    rule: Rule,
-    target: Target,
-    symbols: Vec<(SymbolId, IndicatorId, i8)>,
-}
-
-impl Reversion {
-    pub fn rsi(params: &Params, fractional: bool) -> Result<Reversion, ParamError> {
-        let rule = Rule::Rsi {
-            period: params.int("period").unwrap_or(14),
-            oversold: params.float("oversold").unwrap_or(30.0),
-            overbought: params.float("overbought").unwrap_or(70.0),
-            exit: params.float("exit").unwrap_or(50.0),
-        };
-        if let Rule::Rsi { oversold, overbought, exit, .. } = rule
-            && !(oversold <= exit && exit <= overbought)
-        {
-            return Err(params.conflict(format!(
-                "oversold={oversold}, exit={exit}, overbought={overbought} must be in ascending order"
-            )));
-        }
-        Reversion::new("rsi_reversion", rule, params, fractional)
-    }
-
-    pub fn bollinger(params: &Params, fractional: bool) -> Result<Reversion, ParamError> {
-        let rule =
-            Rule::Bollinger { period: params.int("period").unwrap_or(20), width: params.float("width").unwrap_or(2.0) };
-        Reversion::new("bollinger", rule, params, fractional)
-    }
-
-    pub fn vwap(params: &Params, fractional: bool) -> Result<Reversion, ParamError> {
-        let rule = Rule::Vwap { threshold: params.float("threshold").unwrap_or(0.005) };
-        Reversion::new("vwap_reversion", rule, params, fractional)
-    }
-
-    fn new(name: &'static str, rule: Rule, params: &Params, fractional: bool) -> Result<Reversion, ParamError> {
-        Ok(Reversion { name, rule, target: Target::new(params, fractional)?, symbols: Vec::new() })
-    }
-
-    fn bands(&self, id: IndicatorId, symbol: SymbolId, view: &View<'_>) -> Option<Bands> {
-        match self.rule {
-            Rule::Rsi { oversold, overbought, exit, .. } => {
-                Some(Bands { low: oversold, middle: exit, high: overbought, value: view.indicator(id)? })
+    size: PositionSize,
+    indicator: Indicator,
+    within_session: bool,
+    bands: impl Fn(&SignalBar<'_>) -> Bands + Copy + Send + 'static,
+) -> HoldSignal {
+    HoldSignal::new(name, size, move |setup, symbol| {
+        let mut side = 0;
+        setup.signal(symbol, &[indicator], move |bar| {
+            let Bands { low, middle, high, value } = bands(bar);
+            if low.is_nan() || middle.is_nan() || high.is_nan() || value.is_nan() {
+                return (side, "");
             }
-            Rule::Bollinger { .. } => Some(Bands {
-                high: view.indicator_output(id, 0)?,
-                middle: view.indicator_output(id, 1)?,
-                low: view.indicator_output(id, 2)?,
-                value: view.signal_close(symbol)?,
-            }),
-            Rule::Vwap { threshold } => {
-                let vwap = view.indicator(id)?;
-                Some(Bands {
-                    low: vwap * (1.0 - threshold),
-                    middle: vwap,
-                    high: vwap * (1.0 + threshold),
-                    value: view.signal_close(symbol)?,
-                })
-            }
-        }
-    }
-}
-
-impl Strategy for Reversion {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn start(&mut self, setup: &mut Setup<'_>) -> Wake {
-        let indicator = match self.rule {
-            Rule::Rsi { period, .. } => Indicator::Rsi { period },
-            Rule::Bollinger { period, width } => Indicator::Bollinger { period, width },
-            Rule::Vwap { .. } => Indicator::Vwap,
-        };
-        for symbol in setup.symbols() {
-            let id = setup.indicator(symbol, indicator);
-            self.symbols.push((symbol, id, 0));
-        }
-        Wake::NEXT_BAR
-    }
-
-    fn decide(&mut self, view: &View<'_>, orders: &mut Orders<'_>) -> Wake {
-        let leaves = matches!(self.rule, Rule::Vwap { .. }) && view.now() + view.bar_length() >= view.session().close;
-        for k in 0..self.symbols.len() {
-            let (symbol, id, side) = self.symbols[k];
-            if !view.has_bar(symbol) {
-                continue;
-            }
-            let Some(bands) = self.bands(id, symbol, view) else { continue };
             let mut next = side;
-            if (side > 0 && bands.value >= bands.middle) || (side < 0 && bands.value <= bands.middle) {
+            if (side > 0 && value >= middle) || (side < 0 && value <= middle) {
                 next = 0;
             }
-            if side == 0 && bands.value < bands.low {
+            if side == 0 && value < low {
                 next = 1;
-            } else if side == 0 && bands.value > bands.high && self.target.long_short() {
+            } else if side == 0 && value > high && size.long_short {
                 next = -1;
             }
+            let leaves = within_session && bar.before_last_bar;
             if leaves {
                 next = 0;
             }
-            if next != side {
-                self.symbols[k].2 = next;
-                let reason = if next == 0 { "back to the middle" } else { "stretched" };
-                self.target.go(next, symbol, view, orders, if leaves { "session end" } else { reason });
-            }
-        }
-        Wake::NEXT_BAR
-    }
+            side = next;
+            let reason = if next == 0 { "back to the middle" } else { "stretched" };
+            (side, if leaves { "session end" } else { reason })
+        })
+    })
 }

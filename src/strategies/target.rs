@@ -1,9 +1,8 @@
 //! Going long, short or flat in one symbol: what the generic strategies share.
 
-use super::params::{ParamError, ParamKind, ParamSpec, Params};
+use super::params::{ParamKind, ParamSpec, Params};
 use crate::market::SymbolId;
-use crate::risk::whole_shares;
-use crate::trading::{OrderRequest, Orders, Side, View};
+use crate::trading::{OrderRequest, Orders, PositionSize, Side, View};
 
 /// Parameter `qty`.
 pub(super) const QTY: ParamSpec = ParamSpec {
@@ -29,46 +28,13 @@ pub(super) const DIRECTION: ParamSpec = ParamSpec {
     meaning: "Whether the opposite signal means flat (long) or short (long_short).",
 };
 
-/// How large a position is and whether it may be short.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Target {
-    qty: Option<f64>,
-    weight: f64,
-    long_short: bool,
-    fractional: bool,
-}
-
-impl Target {
-    pub fn new(params: &Params, fractional: bool) -> Result<Target, ParamError> {
-        Ok(Target {
-            qty: params.float("qty"),
-            weight: params.float("weight").unwrap_or(1.0),
-            long_short: params.text("direction") == "long_short",
-            fractional,
-        })
-    }
-
-    /// Whether short positions are wanted.
-    pub fn long_short(&self) -> bool {
-        self.long_short
-    }
-
-    /// One market order that brings the position to `side` (+1 long, 0 flat, -1 short, or flat when short
-    /// positions are not wanted), open orders counted in.
-    pub fn go(&self, side: i8, symbol: SymbolId, view: &View<'_>, orders: &mut Orders<'_>, reason: &'static str) {
-        let side = if self.long_short { side } else { side.max(0) };
-        let size = match side {
-            0 => 0.0,
-            _ => match self.qty {
-                Some(qty) => qty,
-                None => {
-                    let Some(close) = view.past(symbol).close() else { return };
-                    whole_shares(self.weight * view.equity(), close, self.fractional)
-                }
-            },
-        };
-        let wanted = f64::from(side) * size;
-        move_to(wanted, symbol, view, orders, reason);
+/// The size that the parameters `qty`, `weight` and `direction` ask for.
+pub(super) fn position_size(params: &Params, fractional: bool) -> PositionSize {
+    PositionSize {
+        shares: params.float("qty"),
+        weight: params.float("weight").unwrap_or(1.0),
+        long_short: params.text("direction") == "long_short",
+        fractional,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What can be held: the market's symbols, and put options made during a run.
 
-use crate::market::{Bar, Market, Nanos, SymbolId};
+use crate::market::{ActionKind, Bar, Market, Nanos, SymbolId, new_york_time};
 use crate::stats::black_scholes;
+use chrono::NaiveTime;
 
 /// Shares under one option contract. Quantities of puts are counted in shares (100 = one contract), so that
 /// price times quantity is dollars for every instrument.
@@ -40,12 +41,26 @@ impl PutContract {
 pub struct Instruments<'m> {
     pub market: &'m Market,
     pub puts: Vec<PutContract>,
+    /// By symbol: the instants from which prices are in new shares, ascending, with the new shares for one old.
+    splits: Vec<Vec<(Nanos, f64)>>,
 }
 
 impl<'m> Instruments<'m> {
     /// The symbols of a market.
     pub fn new(market: &'m Market) -> Instruments<'m> {
-        Instruments { market, puts: Vec::new() }
+        Instruments::with_puts(market, Vec::new())
+    }
+
+    /// The symbols of a market, and puts.
+    pub fn with_puts(market: &'m Market, puts: Vec<PutContract>) -> Instruments<'m> {
+        let mut splits = vec![Vec::new(); market.symbols.len()];
+        for action in &market.actions {
+            if let ActionKind::Split { ratio } = action.kind {
+                // Midnight of a session's date: clocks change on Sundays.
+                splits[action.symbol.index()].push((new_york_time(action.date, NaiveTime::MIN), ratio));
+            }
+        }
+        Instruments { market, puts, splits }
     }
 
     /// Number of instruments.
@@ -88,13 +103,50 @@ impl<'m> Instruments<'m> {
         }
     }
 
-    /// Value of the instrument at the close of bar `i` of its driver, which ends at `end`.
+    /// Value of the instrument at the close of bar `i` of its driver, which ends at `end`, in shares of that bar.
     #[inline]
     pub fn close(&self, symbol: SymbolId, i: usize, end: Nanos) -> f64 {
         match self.put(symbol) {
             None => self.market.series[symbol.index()].close[i],
             Some(put) => put.price(self.market.series[put.underlying.index()].close[i], end),
         }
+    }
+
+    /// Value of the instrument at `time`, told by the close of bar `i` of its driver: as [`Instruments::close`],
+    /// but where a split lies between the bar and `time`, in the shares of `time`.
+    #[inline]
+    pub fn old_close(&self, symbol: SymbolId, i: usize, time: Nanos) -> f64 {
+        let driver = self.driver(symbol);
+        let series = &self.market.series[driver.index()];
+        let close = series.close[i] / self.split_ratio(driver, series.start[i], time);
+        self.put(symbol).map_or(close, |put| put.price(close, time))
+    }
+
+    /// Value of the instrument at the last close known at `step` of `day`, in shares of that day; `None` before
+    /// the first bar of its driver.
+    #[inline]
+    pub fn last_close(&self, symbol: SymbolId, day: usize, step: usize) -> Option<f64> {
+        let last = self.market.ended(self.driver(symbol), day, step).checked_sub(1)?;
+        Some(self.old_close(symbol, last, self.market.steps[step]))
+    }
+
+    /// Shares at `to` for one share at `from`: 1 without a split between them.
+    #[inline]
+    pub fn split_ratio(&self, symbol: SymbolId, from: Nanos, to: Nanos) -> f64 {
+        let splits = &self.splits[symbol.index()];
+        splits.iter().filter(|(at, _)| from < *at && *at <= to).fold(1.0, |product, (_, ratio)| product * ratio)
+    }
+
+    /// Whether a symbol has a split in the data.
+    #[inline]
+    pub fn has_splits(&self, symbol: SymbolId) -> bool {
+        !self.splits[symbol.index()].is_empty()
+    }
+
+    /// The first instant after `time` from which prices of a symbol are in new shares; `Nanos::MAX`: none.
+    #[inline]
+    pub fn next_split(&self, symbol: SymbolId, time: Nanos) -> Nanos {
+        self.splits[symbol.index()].iter().map(|split| split.0).find(|&at| at > time).unwrap_or(Nanos::MAX)
     }
 
     /// Name in files: the symbol, or `AAPL 2024-01-19 P 150`.

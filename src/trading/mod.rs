@@ -5,18 +5,23 @@ mod fill;
 mod instruments;
 mod order;
 mod portfolio;
+mod signals;
 mod strategy;
 mod trade;
 mod view;
 
-pub use account::{Account, AccountKind, AccountRules};
+pub use account::{Account, AccountKind, AccountRules, QTY_EPSILON};
 pub use fill::Fill;
 pub use instruments::{CONTRACT_SIZE, Instruments, PutContract};
 pub use order::{
     Order, OrderChange, OrderEvent, OrderId, OrderKind, OrderRecord, OrderRequest, OrderState, OrderType, Side,
     TimeInForce, Trail,
 };
+pub(crate) use portfolio::extremes;
 pub use portfolio::{Costs, Execution, Portfolio};
-pub use strategy::{Command, CrossoverId, IndicatorId, Orders, Setup, Signals, Strategy, Wake};
+pub use signals::{ColumnCache, IndicatorId, Setup, SignalBar, SignalId, Signals};
+pub(crate) use signals::{Signal, SignalChange};
+pub use strategy::{Command, Holding, Orders, PositionSize, Strategy, Wake};
+pub(crate) use trade::{Leg, Lots};
 pub use trade::{Trade, TradeBook};
 pub use view::{Columns, Past, SessionView, View};

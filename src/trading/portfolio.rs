@@ -31,6 +31,13 @@ pub struct Execution {
     pub bar: u32,
 }
 
+/// Shares that open orders may still buy and sell.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Pending {
+    buys: f64,
+    sells: f64,
+}
+
 /// Orders, fills, round trips and the account of a run.
 #[derive(Debug, Clone)]
 pub struct Portfolio {
@@ -45,6 +52,10 @@ pub struct Portfolio {
     /// Quantity in open orders of each strategy, signed by side: `[strategy][instrument]`. Children of a
     /// bracket do not count: they close what their parent opens.
     working: Vec<Vec<f64>>,
+    /// Quantity in open buys and open sells of all strategies: `[instrument]`, bracket children left out.
+    pending: Vec<Pending>,
+    /// Instruments with such orders, ascending.
+    pending_in: Vec<SymbolId>,
     /// Orders so far by driving symbol: the key of random draws.
     symbol_orders: Vec<u32>,
     /// Per strategy: something happened to an order since its last decision.
@@ -63,6 +74,8 @@ impl Portfolio {
             costs: Costs::default(),
             positions: vec![Vec::new(); strategies],
             working: vec![Vec::new(); strategies],
+            pending: Vec::new(),
+            pending_in: Vec::new(),
             symbol_orders: Vec::new(),
             updated: vec![false; strategies],
         };
@@ -75,6 +88,7 @@ impl Portfolio {
         self.account.grow(instruments);
         self.trades.grow(instruments);
         self.symbol_orders.resize(instruments, 0);
+        self.pending.resize(instruments, Pending::default());
         for column in self.positions.iter_mut().chain(&mut self.working) {
             column.resize(instruments, 0.0);
         }
@@ -99,6 +113,34 @@ impl Portfolio {
                 visit(SymbolId(k as u32));
             }
         }
+    }
+
+    /// The largest position, in shares and without sign, that an instrument can come to once its open orders
+    /// have filled, all, some or none of them: everything bought or everything sold is the worst. Children of a
+    /// bracket do not count, since they close what their parent opens; every member of a one-cancels-other group
+    /// counts on its own side, so that a pair around the price counts once and two entries on one side twice.
+    #[inline]
+    pub fn largest_position(&self, symbol: SymbolId) -> f64 {
+        let held = self.account.position(symbol);
+        let pending = self.pending[symbol.index()];
+        (held + pending.buys).abs().max((held - pending.sells).abs())
+    }
+
+    /// Dollars of exposure once everything pending has filled: the sum over instruments of
+    /// [`Portfolio::largest_position`] times price. Positions count at their marks, orders where nothing is held
+    /// at `price`; an instrument whose price is not known (NaN: it has no bar yet) counts nothing.
+    pub fn exposure(&self, price: impl Fn(SymbolId) -> f64) -> f64 {
+        let mut sum = 0.0;
+        for &symbol in self.account.open_positions() {
+            sum += self.largest_position(symbol) * self.account.mark(symbol);
+        }
+        for &symbol in &self.pending_in {
+            if self.account.position(symbol) == 0.0 {
+                let value = self.largest_position(symbol) * price(symbol);
+                sum += if value.is_finite() { value } else { 0.0 };
+            }
+        }
+        sum
     }
 
     /// Whether an order of the strategy changed since the last call.
@@ -129,6 +171,7 @@ impl Portfolio {
         if order.request.parent.is_none() {
             let request = &order.request;
             self.working[usize::from(order.strategy)][request.symbol.index()] += request.side.sign() * request.qty;
+            self.add_pending(request.symbol, request.side, request.qty);
         }
         order
     }
@@ -169,6 +212,27 @@ impl Portfolio {
         if slot.abs() < super::account::QTY_EPSILON {
             *slot = 0.0;
         }
+        self.add_pending(order.request.symbol, order.request.side, -qty);
+    }
+
+    fn add_pending(&mut self, symbol: SymbolId, side: Side, qty: f64) {
+        let pending = &mut self.pending[symbol.index()];
+        let slot = match side {
+            Side::Buy => &mut pending.buys,
+            Side::Sell => &mut pending.sells,
+        };
+        *slot += qty;
+        if *slot < super::account::QTY_EPSILON {
+            *slot = 0.0;
+        }
+        let is_none = *pending == Pending::default();
+        match self.pending_in.binary_search(&symbol) {
+            Ok(at) if is_none => {
+                self.pending_in.remove(at);
+            }
+            Err(at) if !is_none => self.pending_in.insert(at, symbol),
+            _ => {}
+        }
     }
 
     /// Books an execution: order state, cash, positions, trades and costs. `complete` says whether the order
@@ -192,7 +256,7 @@ impl Portfolio {
         self.account.cash -= delta * execution.price + execution.commission;
         if self.account.position(symbol) == 0.0 {
             // Until a bar of this session ends, it is worth what the bar it was filled in closed at.
-            let close = instruments.close(symbol, execution.bar as usize, execution.time);
+            let close = instruments.old_close(symbol, execution.bar as usize, execution.time);
             self.account.set_mark(symbol, close);
         }
         self.account.add(symbol, delta);
@@ -230,7 +294,7 @@ impl Portfolio {
             bar: execution.bar,
             reason: request.reason,
         };
-        self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to));
+        self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to, leg.time));
     }
 
     /// A split of `ratio` shares for one.
@@ -270,14 +334,18 @@ impl Portfolio {
     }
 }
 
-/// Lowest and highest price certainly seen between bar `from` (its close) and bar `to` (left out).
-fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32) -> (f64, f64) {
+/// Lowest and highest price certainly seen between bar `from` (its close) and bar `to` (left out), in the shares
+/// of `time`.
+pub(crate) fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32, time: Nanos) -> (f64, f64) {
     let driver = instruments.driver(symbol);
     let series = &instruments.market.series[driver.index()];
-    let close = series.close[from as usize];
-    let between = from as usize + 1..to as usize;
-    let low = lowest(&series.low[between.clone()], close);
-    let high = highest(&series.high[between], close);
+    let (low, high) = if instruments.has_splits(driver) {
+        extremes_over_splits(instruments, driver, from as usize, to as usize, time)
+    } else {
+        let close = series.close[from as usize];
+        let between = from as usize + 1..to as usize;
+        (lowest(&series.low[between.clone()], close), highest(&series.high[between], close))
+    };
     match instruments.put(symbol) {
         None => (low, high),
         // Valued at the end of the holding time: a bound on the excursion, not its exact value.
@@ -286,6 +354,31 @@ fn extremes(instruments: &Instruments<'_>, symbol: SymbolId, from: u32, to: u32)
             (put.price(high, time), put.price(low, time))
         }
     }
+}
+
+/// As [`extremes`], bars in the same shares together.
+fn extremes_over_splits(
+    instruments: &Instruments<'_>,
+    driver: SymbolId,
+    from: usize,
+    to: usize,
+    time: Nanos,
+) -> (f64, f64) {
+    let series = &instruments.market.series[driver.index()];
+    let ratio = |bar: usize| instruments.split_ratio(driver, series.start[bar], time);
+    let close = series.close[from] / ratio(from);
+    let (mut low, mut high) = (close, close);
+    let mut begin = from + 1;
+    while begin < to {
+        let split = instruments.next_split(driver, series.start[begin]);
+        let rest = &series.start[begin..to];
+        let end = if split > rest[rest.len() - 1] { to } else { begin + rest.partition_point(|&t| t < split) };
+        let ratio = ratio(begin);
+        low = low.min(lowest(&series.low[begin..end], f64::INFINITY) / ratio);
+        high = high.max(highest(&series.high[begin..end], f64::NEG_INFINITY) / ratio);
+        begin = end;
+    }
+    (low, high)
 }
 
 // Four running minima let the compiler use vector instructions; a minimum does not depend on the order.

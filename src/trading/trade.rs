@@ -42,7 +42,7 @@ pub struct Trade {
 
 /// One side of a round trip as the book sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Leg {
+pub(crate) struct Leg {
     pub order: OrderId,
     pub strategy: u16,
     pub side: Side,
@@ -56,10 +56,68 @@ pub(super) struct Leg {
     pub reason: &'static str,
 }
 
+/// What a closing order took of one lot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    pub qty: f64,
+    /// Commission of both sides, dollars.
+    pub commission: f64,
+    /// Slippage of both sides, dollars.
+    pub slippage: f64,
+    /// Dollars, net of commission.
+    pub pnl: f64,
+}
+
+/// Open lots of one instrument, first in, first out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lots(VecDeque<Leg>);
+
+impl Lots {
+    /// Books one fill: closes open lots of the other side first in, first out, and tells of every piece with the
+    /// lot as it was before and the fill; what is left opens a lot.
+    pub fn book(&mut self, mut leg: Leg, mut closed: impl FnMut(&Leg, &Leg, Piece)) {
+        let per_share = (leg.commission / leg.qty, leg.slippage / leg.qty);
+        while leg.qty > QTY_EPSILON {
+            let Some(lot) = self.0.front_mut().filter(|lot| lot.side != leg.side) else { break };
+            let qty = lot.qty.min(leg.qty);
+            let lot_per_share = (lot.commission / lot.qty, lot.slippage / lot.qty);
+            let commission = (per_share.0 + lot_per_share.0) * qty;
+            let slippage = (per_share.1 + lot_per_share.1) * qty;
+            let pnl = lot.side.sign() * (leg.price - lot.price) * qty - commission;
+            closed(lot, &leg, Piece { qty, commission, slippage, pnl });
+            lot.commission -= lot_per_share.0 * qty;
+            lot.slippage -= lot_per_share.1 * qty;
+            lot.qty -= qty;
+            leg.qty -= qty;
+            if lot.qty <= QTY_EPSILON {
+                self.0.pop_front();
+            }
+        }
+        if leg.qty > QTY_EPSILON {
+            leg.commission = per_share.0 * leg.qty;
+            leg.slippage = per_share.1 * leg.qty;
+            self.0.push_back(leg);
+        }
+    }
+
+    /// A split: lots become `ratio` times as many shares at a price divided by `ratio`.
+    pub fn split(&mut self, ratio: f64) {
+        for lot in &mut self.0 {
+            lot.qty *= ratio;
+            lot.price /= ratio;
+        }
+    }
+}
+
 /// Open lots by instrument and the round trips so far.
 #[derive(Debug, Clone, Default)]
 pub struct TradeBook {
-    lots: Vec<VecDeque<Leg>>,
+    lots: Vec<Lots>,
+    round_trips: RoundTrips,
+}
+
+#[derive(Debug, Clone, Default)]
+struct RoundTrips {
     trades: Vec<Trade>,
     /// First trade closed by an order, by order id; `u32::MAX`: none.
     first_trade: Vec<u32>,
@@ -67,69 +125,57 @@ pub struct TradeBook {
 
 impl TradeBook {
     /// Room for `instruments` instruments.
-    pub(super) fn grow(&mut self, instruments: usize) {
-        self.lots.resize_with(instruments, VecDeque::new);
+    pub(crate) fn grow(&mut self, instruments: usize) {
+        self.lots.resize_with(instruments, Lots::default);
     }
 
     /// Round trips in order of their first closing fill.
     pub fn trades(&self) -> &[Trade] {
-        &self.trades
+        &self.round_trips.trades
     }
 
     /// Hands over the round trips.
-    pub(super) fn into_trades(self) -> Vec<Trade> {
-        self.trades
+    pub(crate) fn into_trades(self) -> Vec<Trade> {
+        self.round_trips.trades
     }
 
     /// Books one fill: closes open lots of the other side first in, first out; what is left opens a lot.
     /// `extremes(from, to)` gives the lowest and highest price of the bars strictly between two bars, and the
     /// close of the first.
-    pub(super) fn book(&mut self, symbol: SymbolId, mut leg: Leg, extremes: impl Fn(u32, u32) -> (f64, f64)) {
-        let per_share = (leg.commission / leg.qty, leg.slippage / leg.qty);
-        while leg.qty > QTY_EPSILON {
-            let Some(lot) = self.lots[symbol.index()].front_mut().filter(|lot| lot.side != leg.side) else {
-                break;
-            };
-            let qty = lot.qty.min(leg.qty);
-            let lot_per_share = (lot.commission / lot.qty, lot.slippage / lot.qty);
-            let (worst, best) = held_extremes(lot, &leg, &extremes);
+    pub(crate) fn book(&mut self, symbol: SymbolId, leg: Leg, extremes: impl Fn(u32, u32) -> (f64, f64)) {
+        let round_trips = &mut self.round_trips;
+        self.lots[symbol.index()].book(leg, |lot, leg, piece| {
+            let (worst, best) = held_extremes(lot, leg, &extremes);
             let sign = lot.side.sign();
-            let commission = (per_share.0 + lot_per_share.0) * qty;
-            let piece = Trade {
+            round_trips.merge(Trade {
                 symbol,
                 strategy: lot.strategy,
                 side: lot.side,
-                qty,
+                qty: piece.qty,
                 entry_time: lot.time,
                 entry_price: lot.price,
                 exit_time: leg.time,
                 exit_price: leg.price,
-                pnl: sign * (leg.price - lot.price) * qty - commission,
-                commission,
-                slippage: (per_share.1 + lot_per_share.1) * qty,
+                pnl: piece.pnl,
+                commission: piece.commission,
+                slippage: piece.slippage,
                 bars_held: leg.bar - lot.bar,
-                mae: sign * (worst - lot.price) * qty,
-                mfe: sign * (best - lot.price) * qty,
+                mae: sign * (worst - lot.price) * piece.qty,
+                mfe: sign * (best - lot.price) * piece.qty,
                 opening: lot.order,
                 closing: leg.order,
                 reason: leg.reason,
-            };
-            lot.commission -= lot_per_share.0 * qty;
-            lot.slippage -= lot_per_share.1 * qty;
-            lot.qty -= qty;
-            leg.qty -= qty;
-            if lot.qty <= QTY_EPSILON {
-                self.lots[symbol.index()].pop_front();
-            }
-            self.merge(piece);
-        }
-        if leg.qty > QTY_EPSILON {
-            leg.commission = per_share.0 * leg.qty;
-            leg.slippage = per_share.1 * leg.qty;
-            self.lots[symbol.index()].push_back(leg);
-        }
+            });
+        });
     }
 
+    /// A split of an instrument.
+    pub(crate) fn split(&mut self, symbol: SymbolId, ratio: f64) {
+        self.lots[symbol.index()].split(ratio);
+    }
+}
+
+impl RoundTrips {
     /// Adds a piece to the trade of the same pair of orders, or starts one.
     fn merge(&mut self, piece: Trade) {
         let closing = piece.closing.0 as usize;
@@ -156,14 +202,6 @@ impl TradeBook {
             return;
         }
         self.trades.push(piece);
-    }
-
-    /// A split: lots become `ratio` times as many shares at a price divided by `ratio`.
-    pub(super) fn split(&mut self, symbol: SymbolId, ratio: f64) {
-        for lot in &mut self.lots[symbol.index()] {
-            lot.qty *= ratio;
-            lot.price /= ratio;
-        }
     }
 }
 

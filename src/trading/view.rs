@@ -1,6 +1,6 @@
 //! The read-only window of a strategy on the past and the account.
 
-use super::{CrossoverId, IndicatorId, Instruments, OrderId, OrderRecord, Portfolio, Signals};
+use super::{IndicatorId, Instruments, OrderId, OrderRecord, Portfolio, SignalId, Signals};
 use crate::market::{Bar, Fundamental, Market, Nanos, OptionQuote, SymbolId};
 
 /// Everything a strategy can know at the end of a bar. Nothing of a bar that has not ended can be reached.
@@ -81,12 +81,12 @@ impl<'a> View<'a> {
         Some(self.close_at(symbol, i))
     }
 
-    /// Side of a crossover: +1, -1, or 0 before both averages are defined.
-    pub fn crossover(&self, id: CrossoverId) -> i8 {
-        let crossover = self.signals.crossover(id);
-        let ended = self.market.ended(crossover.symbol, self.day, self.step);
-        let known = crossover.changes.partition_point(|&(bar, _)| (bar as usize) < ended);
-        if known == 0 { 0 } else { crossover.changes[known - 1].1 }
+    /// The side that a signal says (+1 long, 0 flat, -1 short) and why. Before it said anything: 0 and no reason.
+    pub fn signal(&self, id: SignalId) -> (i8, &'static str) {
+        let signal = self.signals.signal(id);
+        let ended = self.market.ended(signal.symbol, self.day, self.step);
+        let known = signal.changes.partition_point(|change| (change.bar as usize) < ended);
+        known.checked_sub(1).map_or((0, ""), |k| (signal.changes[k].side, signal.reason(signal.changes[k])))
     }
 
     /// Equity of the account at the last prices.
@@ -119,14 +119,9 @@ impl<'a> View<'a> {
         self.portfolio.orders.get(id.0 as usize).filter(|r| r.order.strategy == self.strategy)
     }
 
-    /// The price at which an instrument is valued now.
+    /// The price at which an instrument is valued now; NaN before its first bar.
     pub fn price(&self, symbol: SymbolId) -> f64 {
-        let driver = self.instruments.driver(symbol);
-        let ended = self.market.ended(driver, self.day, self.step);
-        match ended.checked_sub(1) {
-            Some(i) => self.instruments.close(symbol, i, self.now()),
-            None => f64::NAN,
-        }
+        self.instruments.last_close(symbol, self.day, self.step).unwrap_or(f64::NAN)
     }
 
     /// The volatility index as it is known now: the last intraday bar that has ended in this session, else

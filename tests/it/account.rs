@@ -6,7 +6,7 @@
 
 use crate::oracle::adapter::{engine_result, market as case_market};
 use crate::oracle::generate::cases;
-use crate::small_market::{SmallMarket, flat, plain_run, run_with};
+use crate::small_market::{SmallMarket, flat, plain_run, run_with, strategy};
 use proptest::prelude::*;
 use tradebot::backtest::{RunConfig, RunResult};
 use tradebot::engine::StrategySetup;
@@ -38,7 +38,12 @@ fn at(day: usize, minute: i64) -> String {
 
 /// Runs lines `ts,id,symbol,side,type,qty,limit,stop,tif,oco`.
 fn run_lines(market: &Market, config: &RunConfig, lines: &[String]) -> RunResult {
-    let text = format!("ts,id,symbol,side,type,qty,limit,stop,tif,oco\n{}\n", lines.join("\n"));
+    run_table(market, config, "ts,id,symbol,side,type,qty,limit,stop,tif,oco", lines)
+}
+
+/// Runs lines under a header.
+fn run_table(market: &Market, config: &RunConfig, header: &str, lines: &[String]) -> RunResult {
+    let text = format!("{header}\n{}\n", lines.join("\n"));
     let lines = parse_order_lines(text.as_bytes(), "orders.csv").unwrap();
     let strategy = Box::new(OrdersFromFile::new(lines));
     run_with(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }])
@@ -251,6 +256,57 @@ fn a_split_multiplies_positions_and_cancels_orders() {
     assert_close(cash_at_end(&result, &market), 10_000.0 - 1_400.0 + 70.0 * 21.0);
     assert_eq!(result.trades.len(), 1);
     assert_close(result.trades[0].pnl, 70.0);
+    // 140 before the split was 20 in the shares sold: nothing lost or gained but the last dollar a share.
+    assert_close(result.trades[0].mae, 0.0);
+    assert_close(result.trades[0].mfe, 70.0);
+}
+
+/// A 7-for-1 split; on its day `B` trades from the open, `A` only from minute 3 on. What is decided for `A` before
+/// that meets the last close in new shares: 140 is 20, quotes of 139.3 and 140.7 are 19.9 and 20.1. 10 % of the
+/// 1000 shares of the last bar are 700 new ones. The position is worth its 20 until `A` trades at 21.
+#[test]
+fn before_its_first_bar_after_a_split_a_symbol_is_worth_its_last_close_in_new_shares() {
+    let thin = Bar { volume: 1_000.0, ..flat(140.0) };
+    let day: &[Bar] = &[flat(50.0), flat(50.0), flat(50.0), flat(50.0), flat(50.0), flat(50.0)];
+    let (before, after) = ([thin, thin], [flat(21.0), flat(21.0), flat(21.0)]);
+    let mut small = market(&[("B", &[day, day])])
+        .symbol("A", |day, minute| match day {
+            0 => before.get(minute).copied(),
+            _ => minute.checked_sub(3).and_then(|m| after.get(m).copied()),
+        })
+        .quoted("A", 0.7);
+    let a = small.id("A");
+    let date = small.sessions[1].date;
+    small.parts.actions = vec![CorporateAction { date, symbol: a, kind: ActionKind::Split { ratio: 7.0 } }];
+    let market = small.build();
+    let mut config = margin_account(100_000.0);
+    config.rules.participation = 0.1;
+    let lines = [format!("{},1,A,buy,market,690,,,,", at(1, 2)), format!("{},2,A,sell,market,50,,,,", at(1, 2))];
+    for (rule, buy, sell) in [("close", 20.0, 20.0), ("quote", 20.1, 19.9)] {
+        config.rules.fill = rule.parse().unwrap();
+        let result = run_lines(&market, &config, &lines);
+        let fills: Vec<(f64, f64)> = result.fills.iter().map(|f| (f.side.sign() * f.qty, f.price)).collect();
+        // 700 shares can be had of the bar, 10 are left for the second order and 40 wait for the next bar, at 21.
+        assert_eq!(fills.len(), 3, "{rule}: {fills:?}");
+        for ((qty, price), (expected, at)) in fills.into_iter().zip([(690.0, buy), (-10.0, sell), (-40.0, 21.0)]) {
+            assert_close(qty, expected);
+            assert_close(price, at);
+        }
+        let step = |minute: usize| result.equity[6 + minute - 1];
+        assert_close(step(2), 100_000.0 - 690.0 * buy + 10.0 * sell + 680.0 * 20.0);
+        assert_close(step(3), step(2));
+        assert_close(step(4), 100_000.0 - 690.0 * buy + 10.0 * sell + 40.0 * 21.0 + 640.0 * 21.0);
+        let exposure = result.equity_curve(&market).exposure[6 + 1];
+        assert_close(exposure, 680.0 * 20.0 / step(2));
+    }
+    // So does the initial margin: 10000 at 20 are twice the equity.
+    let close = RunConfig {
+        rules: SimRules { fill: "close".parse().unwrap(), ..SimRules::default() },
+        ..margin_account(100_000.0)
+    };
+    let lines = [format!("{},1,A,buy,market,10000,,,,", at(1, 2)), format!("{},2,A,buy,market,1,,,,", at(1, 2))];
+    let result = run_lines(&market, &close, &lines);
+    assert_eq!(states(&result), [OrderState::Filled, OrderState::Rejected]);
 }
 
 /// 15 shares become 22.5 in a 3-for-2 split. Without fractions, 22 or 0.5 more cannot be traded for themselves,
@@ -297,6 +353,116 @@ fn borrowed_cash_costs_a_360th_of_the_yearly_rate_a_night() {
     let result = run_lines(&market, &config, &[format!("{},1,A,buy,market,150,,,,", at(0, 1))]);
     assert_close(result.costs.interest, 1.0 + 5_001.0 * 0.072 / 360.0);
     assert_close(cash_at_end(&result, &market), -5_000.0 - result.costs.interest);
+}
+
+// ---- initial margin ----
+
+/// The states of orders decided at one instant, in order of their lines.
+fn states(result: &RunResult) -> Vec<OrderState> {
+    result.orders.iter().map(|o| o.state).collect()
+}
+
+/// Eight purchases of one instant, each for the whole equity of 10000: at 50 % the account carries two. They are
+/// refused when they are sent, not when they fill, and it is the order of sending that counts.
+#[test]
+fn orders_decided_at_one_instant_share_the_initial_margin() {
+    let bars: &[&[Bar]] = &[&[flat(100.0), flat(100.0), flat(100.0)]];
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H"];
+    let market = market(&names.map(|name| (name, bars))).build();
+    let mut config = margin_account(10_000.0);
+    let weights = [("weight", "1")];
+    let result = run_with(&market, &config, vec![strategy("buy_and_hold", &weights, false)]);
+    let mut expected = vec![OrderState::Filled; 2];
+    expected.resize(8, OrderState::Rejected);
+    assert_eq!(states(&result), expected);
+    assert!(
+        result.order_events.iter().filter(|e| e.state == OrderState::Rejected).all(|e| e.reason == "initial margin")
+    );
+    assert_close(cash_at_end(&result, &market), -10_000.0);
+    // Named backwards: H and G.
+    let lines: Vec<String> =
+        names.iter().rev().map(|name| format!("{},{name},{name},buy,market,100,,,,", at(0, 1))).collect();
+    let result = run_lines(&market, &config, &lines);
+    assert_eq!(states(&result), expected);
+    assert_eq!((order(&result, "H").filled, order(&result, "G").filled), (100.0, 100.0));
+    // Two strategies have one account: the first takes it all.
+    config.limits.account.initial_margin = 1.0;
+    let two = vec![strategy("buy_and_hold", &weights, false), strategy("buy_and_hold", &weights, false)];
+    let result = run_with(&market, &config, two);
+    assert_eq!(states(&result).iter().filter(|state| **state == OrderState::Filled).count(), 1);
+}
+
+/// 100 at 100 with 10000, all of the equity pledged: a sale of 200 leaves 100 short, which the account can carry,
+/// one of 201 does not, nor does a second sale of 200 while the first is on its way.
+#[test]
+fn an_order_that_turns_a_position_counts_what_it_leaves() {
+    let market = market(&[("A", &[&[flat(100.0), flat(100.0), flat(100.0), flat(100.0)]])]).build();
+    let mut config = margin_account(10_000.0);
+    config.limits.account.initial_margin = 1.0;
+    let lines = [
+        format!("{},1,A,buy,market,100,,,,", at(0, 1)),
+        format!("{},2,A,sell,market,201,,,,", at(0, 2)),
+        format!("{},3,A,sell,market,200,,,,", at(0, 2)),
+        format!("{},4,A,sell,market,200,,,,", at(0, 2)),
+        format!("{},5,A,buy,market,200,,,,", at(0, 3)),
+    ];
+    let result = run_lines(&market, &config, &lines);
+    use OrderState::{Filled, Rejected};
+    assert_eq!(states(&result), [Filled, Rejected, Filled, Rejected, Filled]);
+    assert_eq!((reason(&result, "2"), reason(&result, "4")), ("initial margin", "initial margin"));
+}
+
+/// 150 at 100 with 10000 and half pledged; a bar of 1000 shares gives 50 of them. 50 held and 100 pending are 150:
+/// of A 51 more are too many and 50 more are not, and then nothing is left for B. What the first order no longer
+/// wants once it is cancelled is free again.
+#[test]
+fn the_unfilled_part_of_an_order_counts() {
+    let thin = Bar { volume: 1_000.0, ..flat(100.0) };
+    let bars: &[&[Bar]] = &[&[flat(100.0), thin, thin, thin, thin, thin]];
+    let market = market(&[("A", bars), ("B", bars)]).build();
+    let mut config = margin_account(10_000.0);
+    config.rules.participation = 0.05;
+    let line = |minute, id: &str, symbol: &str, qty: &str, limit: &str, cancel: &str| {
+        let side = if cancel.is_empty() { "buy,limit" } else { "," };
+        format!("{},{id},{symbol},{side},{qty},{limit},{cancel}", at(0, minute))
+    };
+    let lines = [
+        line(1, "1", "A", "150", "100", ""),
+        line(2, "2", "A", "51", "100", ""),
+        line(2, "3", "A", "50", "90", ""),
+        line(2, "4", "B", "1", "90", ""),
+        line(2, "", "", "", "", "1"),
+        line(3, "5", "B", "100", "90", ""),
+        line(3, "6", "B", "1", "90", ""),
+    ];
+    let result = run_table(&market, &config, "ts,id,symbol,side,type,qty,limit,cancel", &lines);
+    assert_eq!((order(&result, "1").state, order(&result, "1").filled), (OrderState::Canceled, 50.0));
+    let refused: Vec<bool> = ["2", "3", "4", "5", "6"].map(|id| reason(&result, id) == "initial margin").to_vec();
+    assert_eq!(refused, [true, false, true, false, true]);
+}
+
+/// A stop above and a stop below the price: one of them fills, and 200 at 100 on either side is what 10000 carry
+/// at 50 %. Two entries on one side count twice, in a group or not. A bracket's children close what it opens.
+#[test]
+fn a_pair_around_the_price_counts_once_and_children_not_at_all() {
+    let market = market(&[("A", &[&[flat(100.0), flat(100.0), flat(100.0)]])]).build();
+    let config = margin_account(10_000.0);
+    let lines = [
+        format!("{},1,A,buy,stop,200,,105,,pair", at(0, 1)),
+        format!("{},2,A,sell,stop,200,,95,,pair", at(0, 1)),
+        format!("{},3,A,sell,stop,1,,94,,pair", at(0, 1)),
+    ];
+    let result = run_lines(&market, &config, &lines);
+    let refused: Vec<bool> = ["1", "2", "3"].map(|id| order(&result, id).state == OrderState::Rejected).to_vec();
+    assert_eq!(refused, [false, false, true]);
+    let lines = [
+        format!("{},1,A,buy,market,200,,,,", at(0, 1)),
+        format!("{},2,A,sell,limit,200,120,,gtc,1", at(0, 1)),
+        format!("{},3,A,sell,stop,200,,80,gtc,1", at(0, 1)),
+    ];
+    let result = run_table(&market, &config, "ts,id,symbol,side,type,qty,limit,stop,tif,parent", &lines);
+    assert!(states(&result).iter().all(|state| *state != OrderState::Rejected), "{:?}", states(&result));
+    assert_eq!(result.orders[0].filled, 200.0);
 }
 
 // ---- limits ----

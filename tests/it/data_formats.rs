@@ -1,6 +1,7 @@
 //! The same bars in every form a file may have.
 
 use polars::prelude::*;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tradebot::data::{DataError, Label, LoadOptions, Source, load};
 use tradebot::market::{DAY, MINUTE, Market, format_time, parse_date};
@@ -14,6 +15,19 @@ pub fn options(path: &Path) -> LoadOptions {
 pub fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).expect("a temporary file");
+    path
+}
+
+/// A file of these texts, each packed with gzip.
+fn packed(folder: &Path, name: &str, texts: &[&str]) -> PathBuf {
+    let mut bytes = Vec::new();
+    for text in texts {
+        let mut packer = flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::default());
+        packer.write_all(text.as_bytes()).expect("packs");
+        packer.finish().expect("packs");
+    }
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).expect("a file");
     path
 }
 
@@ -82,6 +96,17 @@ fn every_form_of_the_same_bars_has_the_same_hash() {
     ] {
         same(name, load(&options(&file(dir.path(), "b.csv", &text))));
     }
+    // Packed, also in two pieces as `cat a.gz b.gz` makes them; the symbol of a file without one is its name.
+    let text = minutes(HEADER, iso);
+    let (head, tail) = text.split_at(text.len() / 2);
+    same("gzip", load(&options(&packed(dir.path(), "b.csv.gz", &[head, tail]))));
+    let short = packed(dir.path(), "short.csv.gz", &[&text]);
+    let bytes = std::fs::read(&short).expect("a file");
+    std::fs::write(&short, &bytes[..bytes.len() - 12]).expect("a file");
+    let error = load(&options(&short)).expect_err("cut off").to_string();
+    assert!(error.contains("short.csv.gz: cannot be read"), "{error}");
+    let nameless = packed(dir.path(), "XYZ.csv.gz", &["ts,open,high,low,close,volume\n2024-03-26,10,11,9,10,5\n"]);
+    assert_eq!(load(&options(&nameless)).expect("loads").symbols, ["XYZ"]);
     // A naive clock needs a zone.
     let naive = minutes(HEADER, |t| wall(t - 4 * 3600).format("%Y-%m-%d %H:%M:%S").to_string());
     let naive = file(dir.path(), "naive.csv", &naive);

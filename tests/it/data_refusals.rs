@@ -2,7 +2,8 @@
 
 use super::data_formats::{file, options};
 use std::path::Path;
-use tradebot::data::{LoadOptions, load};
+use std::sync::atomic::AtomicBool;
+use tradebot::data::{DataError, LoadOptions, NAMED_SETS, Source, load, load_until};
 
 const HEADER: &str = "ts,symbol,open,high,low,close,volume\n";
 
@@ -139,9 +140,9 @@ fn a_folder_says_what_it_lacks_and_which_files_overlap() {
     let parquet = load(&options(&dir.path().join("bad.parquet"))).map(|_| ()).map_err(clean);
     let all = [empty, overlap, unknown, absent, parquet].map(|r| r.expect_err("refused"));
     insta::assert_snapshot!(all.join("\n"), @r"
-    DIR: the folder holds no bars: expected .parquet or .csv files, or a Lean tree (equity/usa/minute/..)
+    DIR: the folder holds no bars: expected .parquet, .csv or .csv.gz files, or a Lean tree (equity/usa/minute/..)
     DIR/b.csv, line 2: X 2024-03-26T13:30:00Z overlaps DIR/a.csv, which reaches to 2024-03-26T13:31:00Z: the files of one symbol must follow each other
-    DIR/bars.txt: unknown kind of file; expected .parquet or .csv
+    DIR/bars.txt: unknown kind of file; expected .parquet, .csv or .csv.gz
     cannot read /no/such/place: No such file or directory (os error 2)
     DIR/bad.parquet: not a readable Parquet file: parquet: File out of specification: The file must end with PAR1
     ");
@@ -188,4 +189,21 @@ fn faulty_context_files_are_refused() {
     DIR/o.csv, line 2: bid 0.6 must lie between 0 and ask 0.5
     cannot read DIR/gone.csv: No such file or directory (os error 2)
     ");
+}
+
+/// Nobody waits any more: the fault in the last line of a long file is not even found, and a folder that could be
+/// loaded is not.
+#[test]
+fn loading_stops_when_nobody_waits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let rows: String = (0..10_000)
+        .map(|k| format!("{},X,10,11,9,10,5\n", 1_711_459_800 + 60 * k))
+        .chain(["faulty\n".to_string()])
+        .collect();
+    let options = options(&file(dir.path(), "bars.csv", &format!("{HEADER}{rows}")));
+    let stop = AtomicBool::new(true);
+    assert!(matches!(load_until(&options, &stop), Err(DataError::Interrupted)));
+    assert!(matches!(load(&options), Err(DataError::Row { .. })));
+    let set = LoadOptions::new(Source::Named(NAMED_SETS[0].name.to_string()));
+    assert!(matches!(load_until(&set, &stop), Err(DataError::Interrupted)));
 }

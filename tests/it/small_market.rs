@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tradebot::backtest::{RunConfig, RunResult, run};
 use tradebot::engine::StrategySetup;
 use tradebot::market::{
-    Bar, Bars, Calendar, Fundamental, InverseMap, MINUTE, Market, MarketParts, Nanos, Session, SymbolId, Vix,
+    Bar, Bars, Calendar, Fundamental, InverseMap, MINUTE, Market, MarketParts, Nanos, Quotes, Session, SymbolId, Vix,
     format_time, parse_date,
 };
 use tradebot::risk::Limits;
@@ -75,6 +75,23 @@ impl SmallMarket {
         }
         bars.start = Arc::new(start);
         self.series.insert(name.to_string(), bars);
+        self
+    }
+
+    /// Gives a symbol quotes `half` a spread below and above its trades.
+    pub fn quoted(mut self, name: &str, half: f64) -> SmallMarket {
+        let bars = self.series.get_mut(name).unwrap();
+        let by = |column: &[f64], by: f64| column.iter().map(|price| price + by).collect::<Vec<f64>>();
+        bars.quotes = Some(Quotes {
+            bid_open: by(&bars.open, -half),
+            bid_high: by(&bars.high, -half),
+            bid_low: by(&bars.low, -half),
+            bid_close: by(&bars.close, -half),
+            ask_open: by(&bars.open, half),
+            ask_high: by(&bars.high, half),
+            ask_low: by(&bars.low, half),
+            ask_close: by(&bars.close, half),
+        });
         self
     }
 

@@ -67,7 +67,7 @@ const REFERENCE: [(&str, f64); 41] = [
     ("recovery_factor", 454.5 / 67.5),
 ];
 
-fn assert_close(name: &str, found: f64, expected: f64) {
+pub(super) fn assert_close(name: &str, found: f64, expected: f64) {
     // Third moments of a nearly symmetric series cancel: an absolute error of rounding size is allowed.
     assert!((found - expected).abs() <= 1e-11 * expected.abs() + 1e-14, "{name}: {found} is not {expected}");
 }
@@ -80,29 +80,29 @@ fn metrics_agree_with_other_implementations() {
     }
 }
 
-fn tbot(args: &[&str]) -> Output {
+pub(super) fn tbot(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tbot")).args(args).output().unwrap()
 }
 
-fn json_of(args: &[&str]) -> Value {
+pub(super) fn json_of(args: &[&str]) -> Value {
     let output = tbot(args);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The error of a command that must end with exit code 2 and an empty stdout.
-fn refusal(args: &[&str]) -> String {
+pub(super) fn refusal(args: &[&str]) -> String {
     let output = tbot(args);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn date(i: usize) -> String {
+pub(super) fn date(i: usize) -> String {
     (chrono::NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + chrono::Days::new(i as u64)).to_string()
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub(super) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path
@@ -113,7 +113,7 @@ fn returns_csv(folder: &Path, name: &str, values: &[f64]) -> PathBuf {
     write(folder, name, &format!("date,return\n{rows}"))
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

@@ -57,13 +57,14 @@ impl SimVenue<'_> {
         instruments: &Instruments<'_>,
     ) -> Option<f64> {
         if self.rules.fill == FillRule::Close || instruments.put(symbol).is_some() {
-            return Some(instruments.close(symbol, i, now));
+            return Some(instruments.old_close(symbol, i, now));
         }
-        let quotes = self.market.series[symbol.index()].quotes.as_ref()?;
+        let series = &self.market.series[symbol.index()];
+        let quotes = series.quotes.as_ref()?;
         let price = match side {
             Side::Buy => quotes.ask_close[i],
             Side::Sell => quotes.bid_close[i],
-        };
+        } / instruments.split_ratio(symbol, series.start[i], now);
         if price.is_finite() { Some(price) } else { None }
     }
 
@@ -79,9 +80,13 @@ impl SimVenue<'_> {
         portfolio: &mut Portfolio,
         instruments: &Instruments<'_>,
     ) {
-        let volume = instruments.bar(symbol, i, time, time).volume;
+        // Everything in the shares of the day, also where a split lies between the bar and this instant.
+        let driver = instruments.driver(symbol);
+        let ratio = instruments.split_ratio(driver, self.market.series[driver.index()].start[i], time);
+        let volume = instruments.bar(symbol, i, time, time).volume * ratio;
         let point = Bar { open: raw, high: raw, low: raw, close: raw, volume };
-        let conditions = self.conditions(symbol, &point, i, time, time);
+        let mut conditions = self.conditions(symbol, &point, i, time, time);
+        conditions.spread = conditions.spread.map(|spread| spread / ratio);
         let Some(at) = self.book(symbol).live.iter().position(|o| o.id == id) else { return };
         if self.cash_account {
             self.cap_by_cash(symbol, at, raw, &conditions, portfolio, instruments);

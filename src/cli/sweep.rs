@@ -1,0 +1,256 @@
+//! `tbot sweep`: many runs over a parameter space.
+
+mod progress;
+mod text;
+
+use super::output::print;
+use super::run_options::RunOptions;
+use super::search_options::{LARGE_GRID, SearchOptions};
+use super::{CliError, interrupt};
+use crate::data::load;
+use crate::market::Market;
+use crate::optimize::sweep::{
+    Shard, SweepElapsed, SweepError, SweepFile, finish, run as run_sweep,
+    store::{self, SUMMARY_FILE},
+};
+use crate::settings::Key;
+use clap::Subcommand;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Runs strategies with many parameters over the same market data, records every trial, and judges whether the
+/// best is more than luck.
+///
+/// A sweep that was interrupted is taken up with --resume. Many machines share one with --shard, and "tbot sweep
+/// merge" joins their parts.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    sweep: SweepOptions,
+}
+
+/// What else can be done with sweeps.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Joins the shards of a sweep: the result is that of the whole sweep, byte for byte
+    Merge(MergeArgs),
+}
+
+/// Options of `tbot sweep merge`.
+#[derive(Debug, clap::Args)]
+struct MergeArgs {
+    /// Folders of the shards, or folders that hold them
+    #[arg(required = true)]
+    dirs: Vec<PathBuf>,
+    /// Folder of the results
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print summary.json and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Print the path of the result folder only
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// Options of a sweep.
+#[derive(Debug, clap::Args)]
+struct SweepOptions {
+    #[command(flatten)]
+    search: SearchOptions,
+    #[command(flatten)]
+    run: RunOptions,
+    /// Folder of the results; default: OPTIMIZER_OUTPUT_DIR
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    out: Option<PathBuf>,
+    /// Threads; default: all. The result does not depend on it
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
+    jobs: Option<u64>,
+    /// Take up an interrupted sweep: its folder, or the beginning of its name. Other options need not be
+    /// repeated; those that are must be the same
+    #[arg(long, value_name = "RUN", help_heading = "Output")]
+    resume: Option<String>,
+    /// Only part I (from 0) of N parts of a grid or a random search
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = "Output")]
+    shard: Option<Shard>,
+    /// Run a grid of more than a million points
+    #[arg(long, help_heading = "Output")]
+    yes: bool,
+    /// Print summary.json and nothing else
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// Print the path of the result folder only
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    quiet: bool,
+}
+
+/// Options of a sweep that say nothing about its trials.
+const WITHOUT_EFFECT: [&str; 6] = ["out", "jobs", "resume", "yes", "json", "quiet"];
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((index, count)) if index < count => Ok(Shard { index, count }),
+        Some((_, count)) if count > 0 => Err(format!("shards are numbered from 0 to {}", count - 1)),
+        _ => Err("expected I/N, such as 0/8".to_string()),
+    }
+}
+
+/// Bad input, a failed sweep, or an interrupt.
+pub(super) fn sweep_error(error: SweepError) -> CliError {
+    match error {
+        SweepError::Interrupted => CliError::Interrupted,
+        error if error.is_input() => CliError::input(error),
+        error => CliError::failed(error),
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    match &args.action {
+        Some(Action::Merge(merge)) => run_merge(merge),
+        None => run_or_resume(&args.sweep),
+    }
+}
+
+fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
+    super::set_threads(args.jobs)?;
+    let clock = Instant::now();
+    let (dir, sweep, market) = match &args.resume {
+        Some(name) => resume(args, name)?,
+        None => begin(args)?,
+    };
+    let load_s = clock.elapsed().as_secs_f64();
+    for note in &market.notes {
+        eprintln!("note: {note}");
+    }
+    let planned = planned(&sweep);
+    eprintln!(
+        "{}: {planned} trials{}, {} sessions, {} bars; {}",
+        sweep.spec.method,
+        sweep.shard.map_or(String::new(), |s| format!(" of {} (shard {}/{})", sweep.spec.trials, s.index, s.count)),
+        sweep.sessions,
+        sweep.bars,
+        dir.display()
+    );
+    let stop = interrupt::flag()?;
+    let progress = Progress::new(planned, &sweep)?;
+    let clock = Instant::now();
+    let result =
+        run_sweep(&dir, &sweep, &market, stop, |n| progress.begin(n), &|trial, bars| progress.trial(trial, bars));
+    let done = progress.finish();
+    if let Err(SweepError::Interrupted) = result {
+        eprintln!("interrupted after {done} of {planned} trials; to go on: tbot sweep --resume {}", dir.display());
+        return Err(CliError::Interrupted);
+    }
+    result.map_err(sweep_error)?;
+    if let Some(shard) = sweep.shard {
+        eprintln!("shard {}/{} is complete; tbot sweep merge joins it with the others", shard.index, shard.count);
+        return if args.json {
+            print(&format!(
+                "{}\n",
+                serde_json::json!({ "shard": shard, "trials": done, "path": dir.to_string_lossy() })
+            ))
+        } else {
+            print(&format!("{}\n", dir.display()))
+        };
+    }
+    let elapsed = SweepElapsed { load_s, run_s: clock.elapsed().as_secs_f64() };
+    finish(&dir, elapsed).map_err(sweep_error)?;
+    show(&dir, args.json, args.quiet)
+}
+
+/// Trials of the sweep or of its shard.
+fn planned(sweep: &SweepFile) -> u64 {
+    match sweep.shard {
+        None => sweep.spec.trials,
+        Some(shard) => (sweep.spec.trials + shard.count - 1 - shard.index) / shard.count,
+    }
+}
+
+/// Prints the result of a finished sweep.
+fn show(dir: &Path, json: bool, quiet: bool) -> Result<(), CliError> {
+    let path = dir.join(SUMMARY_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;
+    if json {
+        return print(&text);
+    }
+    if quiet {
+        return print(&format!("{}\n", dir.display()));
+    }
+    let summary = serde_json::from_str(&text).map_err(CliError::failed)?;
+    print(&text::describe(&summary, dir))
+}
+
+/// Prints a stored sweep.
+pub(super) fn show_stored(dir: &Path, json: bool) -> Result<(), CliError> {
+    if dir.join(SUMMARY_FILE).is_file() {
+        return show(dir, json, false);
+    }
+    Err(CliError::Input(format!("{} is not finished; tbot sweep --resume {0} goes on with it", dir.display())))
+}
+
+/// The sweep that the options describe, with the data it needs.
+fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
+    let spec = args.search.to_spec(args.run.to_spec()?)?;
+    // What can be seen without the data is seen before they are loaded.
+    spec.check(args.shard).map_err(sweep_error)?;
+    let plan = spec.plan().map_err(sweep_error)?;
+    let settings = spec.settings().map_err(sweep_error)?;
+    crate::optimize::method(&spec.method, &plan.space, &plan.aim.goal(), &settings).map_err(CliError::input)?;
+    if spec.method == "grid" && spec.trials > LARGE_GRID && !args.yes {
+        return Err(CliError::Input(format!(
+            "the grid has {} points; add --yes to run it, --trials N to run the first N, or choose another --method",
+            spec.trials
+        )));
+    }
+    let market = load(&spec.run.data).map_err(CliError::input)?;
+    spec.run.config(&market).map_err(CliError::input)?;
+    let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
+    let sweep = SweepFile::new(spec, &market, args.shard, &command).map_err(sweep_error)?;
+    Ok((sweep, market))
+}
+
+fn begin(args: &SweepOptions) -> Result<(PathBuf, SweepFile, Market), CliError> {
+    let (mut sweep, market) = described(args)?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => PathBuf::from(sweep.spec.run.settings.text(Key::OptimizerOutputDir)),
+    };
+    (sweep.earlier_sweeps, sweep.earlier_trials) =
+        store::earlier_trials(&out, &sweep.data_hash, &sweep.fingerprint).map_err(sweep_error)?;
+    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ");
+    let dir = store::create(&out, &format!("{started}-{}", &sweep.fingerprint[..12]), &sweep).map_err(sweep_error)?;
+    Ok((dir, sweep, market))
+}
+
+fn resume(args: &SweepOptions, name: &str) -> Result<(PathBuf, SweepFile, Market), CliError> {
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("backtest_results"));
+    let found = store::find_sweep(&out, name).map_err(sweep_error)?;
+    let dir =
+        found.ok_or_else(|| CliError::Input(format!("--resume {name}: no sweep of that name in {}", out.display())))?;
+    let stored = store::read_sweep(&dir).map_err(sweep_error)?;
+    let (now, market) = if !super::given_options("sweep", &WITHOUT_EFFECT).is_empty() {
+        described(args)?
+    } else {
+        let market = load(&stored.spec.run.data).map_err(CliError::input)?;
+        let now = SweepFile::new(stored.spec.clone(), &market, stored.shard, &stored.command).map_err(sweep_error)?;
+        (now, market)
+    };
+    let differences = stored.differences(&now);
+    if differences.is_empty() {
+        return Ok((dir, stored, market));
+    }
+    Err(sweep_error(SweepError::Changed { path: dir, differences }))
+}
+
+fn run_merge(args: &MergeArgs) -> Result<(), CliError> {
+    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
+    let dir = crate::optimize::sweep::merge(&args.dirs, &args.out, &started).map_err(sweep_error)?;
+    finish(&dir, SweepElapsed::default()).map_err(sweep_error)?;
+    show(&dir, args.json, args.quiet)
+}
