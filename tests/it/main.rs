@@ -13,6 +13,7 @@ mod data_vendors;
 mod determinism;
 mod indicators;
 mod look_ahead;
+mod noise;
 mod option;
 mod oracle;
 mod overfit;
