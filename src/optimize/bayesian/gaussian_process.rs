@@ -6,7 +6,7 @@
 
 use nalgebra::{Cholesky, DMatrix};
 
-use super::kernel::{Axes, matern};
+use super::kernel::{Axes, Kind, matern};
 use super::lbfgs::{Effort, minimise};
 
 /// Logarithms of the hyper-parameters, clamped to this: beyond it the kernel is constant or the identity.
@@ -32,7 +32,7 @@ impl Prior {
     pub fn new(axes: usize, noisy: bool) -> Prior {
         // Mode of the log-normal density with mean sqrt 2 + log(d) / 2 and deviation sqrt 3 of the logarithm.
         let length = 2.0_f64.sqrt() - 3.0 + 0.5 * libm::log(axes.max(1) as f64);
-        let (noise, noise_floor) = if noisy { ((-3.0, 1.5), 1e-4) } else { ((-10.0, 2.5), 1e-6) };
+        let (noise, noise_floor) = if noisy { ((-3.0, 1.5), 1e-4) } else { ((-18.0, 2.0), 1e-10) };
         Prior { length: (length, 3.0_f64.sqrt()), signal: (0.0, 3.0), noise, noise_floor }
     }
 }
@@ -136,6 +136,11 @@ impl GaussianProcess {
     /// Logarithm of marginal likelihood times prior where the fit ended; NaN without a fit.
     pub fn evidence(&self) -> f64 {
         self.evidence
+    }
+
+    /// How a feature of a point enters.
+    pub fn kind(&self, feature: usize) -> Kind {
+        self.axes.kind(feature)
     }
 
     /// Length scale of each axis.
@@ -354,7 +359,6 @@ const LOG_2_PI: f64 = 1.837_877_066_409_345_5;
 
 #[cfg(test)]
 mod tests {
-    use super::super::kernel::Kind;
     use super::*;
 
     /// Two ordered axes and one of categories; the figures below are of a few lines of numpy.
