@@ -9,8 +9,9 @@ use nalgebra::{Cholesky, DMatrix};
 use super::kernel::{Axes, Kind, matern};
 use super::lbfgs::{Effort, minimise};
 
-/// Logarithms of the hyper-parameters, clamped to this: beyond it the kernel is constant or the identity.
-const LIMIT: f64 = 12.0;
+/// Logarithms of the hyper-parameters are kept within plus and minus this: beyond it nothing changes any more,
+/// but numbers overflow.
+const LIMIT: f64 = 30.0;
 
 /// What is believed of the hyper-parameters before any value is seen: normal distributions of logarithms.
 #[derive(Debug, Clone, Copy)]
