@@ -28,6 +28,7 @@ mod sobol;
 mod space;
 mod study;
 pub mod sweep;
+pub mod walk_forward;
 
 pub use bayesian::Bayesian;
 pub use count::Count;

@@ -194,8 +194,8 @@ impl SignalPath<'_> {
     /// The first of some bars, between two events, at whose end the day's loss limit or the maintenance margin is
     /// reached with the position held.
     fn first_limit(&self, state: &State, day: usize, bars: Range<usize>) -> Option<usize> {
-        // What holds at the worst close of the day holds at all of them, since rounding keeps order.
-        let (lowest, highest) = self.prices.day_closes(day);
+        // What holds at the worst close holds at all of them, since rounding keeps order.
+        let (lowest, highest) = self.prices.closes(self.market, day, bars.clone());
         let (worst, widest) = if state.position > 0.0 { (lowest, highest) } else { (highest, highest) };
         let equity = state.cash + state.position * worst;
         if equity > state.threshold() && !self.is_margin_call(state, equity, widest) {
