@@ -33,7 +33,7 @@ fn random_walk(seed: u64) -> Market {
     let mut small = SmallMarket::new("2023-01-03", "2024-01-03");
     small.sessions.truncate(252);
     small.parts.bar_length = 15 * MINUTE;
-    let quarter = |day: usize, minute: usize| (minute % 15 == 0).then(|| bars[day * BARS + minute / 15]);
+    let quarter = |day: usize, minute: usize| minute.is_multiple_of(15).then(|| bars[day * BARS + minute / 15]);
     small.symbol("WALK", quarter).build()
 }
 
