@@ -1,4 +1,4 @@
-//! `tbot report RUN`: makes the page of a run anew and prints its path.
+//! `tbot report RUN`: makes the page of a run or a sweep anew and prints its path.
 
 use super::CliError;
 use super::output::print;
@@ -8,6 +8,7 @@ use crate::backtest::prices_of_trades;
 use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
 use crate::data::{LoadOptions, load};
 use crate::market::Market;
+use crate::optimize::report::write_report as write_sweep_report;
 use crate::optimize::sweep;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Options of `tbot report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folder of the run, or the beginning of its name
+    /// Folder of the run or sweep, or the beginning of its name
     run: String,
     /// Folder of the results
     #[arg(long, value_name = "DIR", default_value = "backtest_results")]
@@ -26,10 +27,8 @@ pub struct ReportArgs {
 /// gone or have changed, the page is made without it.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     if let Some(dir) = sweep::store::find_sweep(&args.out, &args.run).map_err(sweep_error)? {
-        return Err(CliError::Input(format!(
-            "{} is a sweep, which has no page; its result is in summary.json and trials.parquet",
-            dir.display()
-        )));
+        let path = write_sweep_report(&dir).map_err(sweep_error)?;
+        return print(&format!("{}\n", path.display()));
     }
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
     let market = match market(&dir) {

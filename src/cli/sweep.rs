@@ -10,6 +10,7 @@ use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::Market;
 use crate::optimize::Count;
+use crate::optimize::report::write_report;
 use crate::optimize::sweep::{
     Shard, SweepElapsed, SweepError, SweepFile, finish, run as run_sweep,
     store::{self, SUMMARY_FILE},
@@ -166,6 +167,7 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
     }
     let elapsed = SweepElapsed { load_s, run_s: clock.elapsed().as_secs_f64() };
     finish(&dir, elapsed).map_err(sweep_error)?;
+    write_report(&dir).map_err(sweep_error)?;
     show(&dir, args.json, args.quiet)
 }
 
@@ -291,5 +293,6 @@ fn run_merge(args: &MergeArgs) -> Result<(), CliError> {
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
     let dir = crate::optimize::sweep::merge(&args.dirs, &args.out, &started).map_err(sweep_error)?;
     finish(&dir, SweepElapsed::default()).map_err(sweep_error)?;
+    write_report(&dir).map_err(sweep_error)?;
     show(&dir, args.json, args.quiet)
 }

@@ -27,6 +27,7 @@ mod slippage_draws;
 mod small_market;
 mod stats;
 mod store;
+mod sweep_report;
 mod sweeps;
 mod walk_forward;
 mod windows;
