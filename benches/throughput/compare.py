@@ -8,7 +8,8 @@ The rule: hold 100 shares while SMA(fast) - SMA(slow) > 1e-9 SMA(slow), decided 
 next open, 10 basis points of commission; 40 x 25 parameter sets over 100,000 one-minute bars of a random walk. Both
 compute trades and the statistics of equity. vectorbt gets its compiled engine, moving averages computed once, ten
 columns a call (its fastest here), and as many processes as tbot has threads; its imports and first call are not
-counted. For tbot the whole of `run_s` counts, judgement of the sweep included. The final profits of every parameter
+counted. For tbot `run_s` counts: every trial with all its metrics, and the trial log; its CPU seconds are of the
+whole command, with loading, judgement of the sweep and report. The final profits of every parameter
 set are compared, so that both do the same work.
 """
 

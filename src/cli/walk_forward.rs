@@ -7,6 +7,7 @@ use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::{Market, format_date};
+use crate::optimize::report::write_walk_forward_report;
 use crate::optimize::sweep::{SweepElapsed, SweepError};
 use crate::optimize::walk_forward::{WalkForwardResult, WalkForwardSpec, run as walk, write};
 use crate::settings::Key;
@@ -120,6 +121,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         None => PathBuf::from(spec.search.run.settings.text(Key::OptimizerOutputDir)),
     };
     let dir = write(&out, &started, &spec, &market, &result, &command, elapsed).map_err(sweep_error)?;
+    write_walk_forward_report(&dir).map_err(sweep_error)?;
     if args.json {
         let path = dir.join("summary.json");
         let text = std::fs::read_to_string(&path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;

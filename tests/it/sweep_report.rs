@@ -78,3 +78,21 @@ fn a_large_sweep_gives_a_bounded_page() {
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
     assert!(page.contains(&format!("Of {} trials this page holds", 2 * MOST_TRIALS)));
 }
+
+#[test]
+fn a_walk_forward_leaves_its_page() {
+    let out = tempfile::tempdir().unwrap();
+    let common = ["walk-forward", "--data", "generated_minutes", "--symbols", "SIM01", "--strategy", "sma_cross"];
+    let search = ["--bars", "2340", "--space", "fast=5..15:5", "--space", "slow=20..40:10"];
+    let windows = ["--train", "3", "--test", "1", "--step", "1", "--quiet", "--out", "out"];
+    let output = tbot_in(out.path(), &[&common[..], &search, &windows].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let dir = out.path().join(text(&output.stdout).trim());
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(page.contains("Windows with gain") && page.contains("of 3</div>"), "three windows");
+    assert!(!page.contains("https://") && !page.contains(" src=") && !page.contains(" style="));
+    fs::remove_file(dir.join("report.html")).unwrap();
+    let output = tbot_in(out.path(), &["report", &dir.to_string_lossy()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(fs::read_to_string(text(&output.stdout).trim()).unwrap(), page);
+}

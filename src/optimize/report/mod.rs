@@ -1,4 +1,5 @@
-//! `report.html` of a sweep: one self-contained page, made of nothing but the files of its folder.
+//! `report.html` of a sweep or a walk-forward analysis: one self-contained page, made of nothing but the files of
+//! its folder.
 //!
 //! The page opens from a file, asks the network for nothing and runs only the scripts of this project. What can be
 //! said without a script is in the HTML. Aggregates (heat maps, slices, best so far) are made here of all trials;
@@ -7,12 +8,14 @@
 
 mod aggregate;
 mod payload;
+mod walk_forward;
 
 use super::sweep::store::{SUMMARY_FILE, read_summary, read_sweep};
 use super::sweep::{Rows, SweepError, SweepFile, for_each_trial};
 use crate::market::{Calendar, SECOND, parse_date};
 use askama::Template;
 use payload::Payload;
+use serde::Serialize;
 use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,13 +77,30 @@ struct Table {
 /// # Errors
 /// A folder that is not a finished sweep, files that cannot be read or written.
 pub fn write_report(dir: &Path) -> Result<PathBuf, SweepError> {
-    let page = render(dir)?;
+    write_page(dir, &render(dir)?)
+}
+
+/// Writes the page of a walk-forward analysis and returns its path.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn write_walk_forward_report(dir: &Path) -> Result<PathBuf, SweepError> {
+    write_page(dir, &walk_forward::render_walk_forward(dir)?)
+}
+
+fn write_page(dir: &Path, page: &str) -> Result<PathBuf, SweepError> {
     let path = dir.join(REPORT_FILE);
     let partial = dir.join(".report.html.partial");
     fs::write(&partial, page)
         .and_then(|()| fs::rename(&partial, &path))
         .map_err(|source| SweepError::Write { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// A block of data as the content of a script element.
+fn to_script(data: &impl Serialize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string(data)?;
+    Ok(text.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
 }
 
 /// The page as HTML.
@@ -188,7 +208,7 @@ fn page(dir: &Path, sweep: &SweepFile, summary: &Json, payload: &Payload, all: u
         style: include_str!("../../../web/report.css"),
         charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
         script: include_str!("../../../web/sweep.js"),
-        data: payload.to_script().map_err(internal)?,
+        data: to_script(payload).map_err(internal)?,
         title: list(&summary["strategies"]).join(", "),
         subtitle: format!(
             "{symbols} · {} to {} · {} sessions · {} of {} trials by {} search, objective {objective}",

@@ -110,14 +110,6 @@ impl Payload {
         }
     }
 
-    /// The payload as the content of a script element.
-    pub fn to_script(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)?
-            .replace('<', "\\u003c")
-            .replace('\u{2028}', "\\u2028")
-            .replace('\u{2029}', "\\u2029"))
-    }
-
     pub fn objectives(&self) -> &[String] {
         &self.objectives
     }
