@@ -44,3 +44,4 @@ pub mod sim;
 pub mod stats;
 pub mod strategies;
 pub mod trading;
+pub mod vault;
