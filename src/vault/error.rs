@@ -47,4 +47,7 @@ pub enum VaultError {
     /// The audit log takes no entry, so a privileged action is not done.
     #[error(transparent)]
     Audit(#[from] super::AuditUnavailable),
+    /// A backup that cannot be made, found or used.
+    #[error(transparent)]
+    Backup(#[from] super::BackupError),
 }

@@ -14,17 +14,25 @@
 //! the files. It protects backups, copies of single files, version control, and a web process that was taken over.
 
 mod audit_sink;
+pub mod backups;
 mod category;
+mod database;
 mod disk;
 mod error;
 mod key;
 mod keys;
 pub mod layout;
 pub mod process;
+pub mod rotation;
+pub mod secrets;
 
 pub use audit_sink::{Actor, AuditEvent, AuditSink, AuditUnavailable};
+pub use backups::BackupError;
 pub use category::{Category, UnknownCategory};
+pub use database::Database;
 pub use disk::{Disk, DiskError, DiskFinding, Step, StepKind, Verdict, Watch};
 pub use error::VaultError;
 pub use key::{Fingerprint, Key, KeyLines};
 pub use keys::{KeyFinding, KeyInfo, Keys};
+pub use layout::{DatabaseFile, SecretFile, TextFile};
+pub use secrets::SecretFields;
