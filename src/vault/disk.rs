@@ -86,12 +86,16 @@ impl Disk {
             _ => {}
         }
         let mut inner = Inner::at(root, watch)?;
-        inner.make_folder(layout::CONTROL)?;
-        inner.lock = Some(inner.take_lock()?);
-        for folder in layout::FOLDERS {
-            inner.make_folder(folder)?;
-        }
-        let findings = scan::repair(&inner)?;
+        let (lock, findings) = {
+            let mut state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.make_folder(&mut state, layout::CONTROL)?;
+            let lock = inner.take_lock(&mut state)?;
+            for folder in layout::FOLDERS {
+                inner.make_folder(&mut state, folder)?;
+            }
+            (lock, scan::repair(&inner, &mut state)?)
+        };
+        inner.lock = Some(lock);
         Ok((Disk(Arc::new(inner)), findings))
     }
 
@@ -170,7 +174,7 @@ impl Disk {
         let mut state = self.0.state(path)?;
         let (folder, name) = self.0.parent(path)?;
         let temporary = scan::temporary_name(name);
-        let written = self.0.write_temporary(&mut state, folder.as_fd(), &temporary, path, content).and_then(|()| {
+        let written = write_temporary(&mut state, folder.as_fd(), &temporary, path, content).and_then(|()| {
             state.step(StepKind::Rename, path)?;
             rustix::fs::renameat(&folder, temporary.as_str(), &folder, name)
                 .map_err(|e| DiskError::io("replace", path, e.into()))
@@ -280,7 +284,16 @@ impl Disk {
     /// # Errors
     /// The disk refused.
     pub fn make_folder(&self, path: &str) -> Result<(), DiskError> {
-        self.0.make_folder(path)
+        let mut state = self.0.state(path)?;
+        self.0.make_folder(&mut state, path)
+    }
+
+    /// Looks for modes that are too wide, without changing anything.
+    ///
+    /// # Errors
+    /// There is a symbolic link, or something cannot be read.
+    pub fn examine(&self) -> Result<Vec<DiskFinding>, DiskError> {
+        scan::examine(&self.0)
     }
 }
 
@@ -301,10 +314,9 @@ impl Inner {
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn take_lock(&self) -> Result<File, DiskError> {
+    fn take_lock(&self, state: &mut State) -> Result<File, DiskError> {
         let path = layout::LOCK;
         let (folder, name) = self.parent(path)?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.step(StepKind::Create, path)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = match rustix::fs::openat(&folder, name, flags, FILE_MODE) {
@@ -358,8 +370,7 @@ impl Inner {
         Ok(Some(file))
     }
 
-    fn make_folder(&self, path: &str) -> Result<(), DiskError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn make_folder(&self, state: &mut State, path: &str) -> Result<(), DiskError> {
         let mut fd = self.root.try_clone().map_err(|e| DiskError::io("open", path, e))?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             fd = match enter(fd.as_fd(), name, path) {
@@ -376,29 +387,29 @@ impl Inner {
         }
         Ok(())
     }
+}
 
-    fn write_temporary(
-        &self,
-        state: &mut State,
-        folder: BorrowedFd<'_>,
-        temporary: &str,
-        path: &str,
-        content: &[u8],
-    ) -> Result<(), DiskError> {
-        state.step(StepKind::Create, path)?;
-        // One that an earlier failure left behind is in the way of creating a new one.
-        match rustix::fs::unlinkat(folder, temporary, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(e) => return Err(DiskError::io("write", path, e.into())),
-        }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(folder, temporary, flags, FILE_MODE)
-            .map_err(|e| DiskError::io("write", path, e.into()))?;
-        let mut file = File::from(fd);
-        state.write(StepKind::Write, &mut file, path, content)?;
-        state.step(StepKind::SyncFile, path)?;
-        file.sync_all().map_err(|e| DiskError::io("synchronise", path, e))
+/// Writes and synchronises the file that will take the place of `path`.
+fn write_temporary(
+    state: &mut State,
+    folder: BorrowedFd<'_>,
+    temporary: &str,
+    path: &str,
+    content: &[u8],
+) -> Result<(), DiskError> {
+    state.step(StepKind::Create, path)?;
+    // One that an earlier failure left behind is in the way of creating a new one.
+    match rustix::fs::unlinkat(folder, temporary, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+        Err(e) => return Err(DiskError::io("write", path, e.into())),
     }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::openat(folder, temporary, flags, FILE_MODE).map_err(|e| DiskError::io("write", path, e.into()))?;
+    let mut file = File::from(fd);
+    state.write(StepKind::Write, &mut file, path, content)?;
+    state.step(StepKind::SyncFile, path)?;
+    file.sync_all().map_err(|e| DiskError::io("synchronise", path, e))
 }
 
 impl State {

@@ -36,3 +36,6 @@ pub use key::{Fingerprint, Key, KeyLines};
 pub use keys::{KeyFinding, KeyInfo, Keys};
 pub use layout::{DatabaseFile, SecretFile, TextFile};
 pub use secrets::SecretFields;
+
+#[cfg(test)]
+pub(crate) mod tests;

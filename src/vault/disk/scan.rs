@@ -1,7 +1,6 @@
 //! The look over the whole data folder at start.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::PoisonError;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
@@ -11,87 +10,93 @@ use crate::vault::layout;
 /// Folders may be nested this deep.
 const MAX_DEPTH: usize = 32;
 
-/// Something that was repaired when the data folder was opened, to be audited.
+/// Something in the data folder that should not be. Opening the folder repairs it and reports it, to be audited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskFinding {
-    /// A file or folder could be used by others than its owner; now it is 0600 or 0700.
-    ModeRepaired {
+    /// A file or folder can be used by others than its owner. Repaired, it is 0600 or 0700.
+    TooWide {
         /// Relative to the data folder; empty for the data folder itself.
         path: String,
         /// The permission bits found.
         found: u32,
     },
-    /// A temporary file of an interrupted write was removed.
-    TemporaryRemoved {
+    /// The temporary file of an interrupted write. Repaired, it is gone.
+    LeftOver {
         /// Relative to the data folder.
         path: String,
     },
 }
 
 /// Narrows modes, removes temporary files, refuses symbolic links.
-pub(super) fn repair(inner: &Inner) -> Result<Vec<DiskFinding>, DiskError> {
-    let mut findings = Vec::new();
-    let mut state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
-    narrow(&mut state, inner.root.as_fd(), "", FOLDER_MODE, &mut findings)?;
-    walk(&mut state, inner.root.as_fd(), "", 0, &mut findings)?;
-    Ok(findings)
+pub(super) fn repair(inner: &Inner, state: &mut State) -> Result<Vec<DiskFinding>, DiskError> {
+    let mut scan = Scan { repairs: Some(state), findings: Vec::new() };
+    scan.judge(inner.root.as_fd(), "", FOLDER_MODE)?;
+    scan.walk(inner.root.as_fd(), "", 0)?;
+    Ok(scan.findings)
 }
 
-fn walk(
-    state: &mut State,
-    folder: BorrowedFd<'_>,
-    at: &str,
-    depth: usize,
-    findings: &mut Vec<DiskFinding>,
-) -> Result<(), DiskError> {
-    if depth > MAX_DEPTH {
-        return Err(DiskError::Path { path: at.to_string() });
-    }
-    for (name, kind) in entries(folder, at)? {
-        let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
-        match kind {
-            FileType::Symlink => return Err(DiskError::SymbolicLink { path }),
-            FileType::Directory => {
-                let inside = enter(folder, &name, &path)?;
-                narrow(state, inside.as_fd(), &path, FOLDER_MODE, findings)?;
-                walk(state, inside.as_fd(), &path, depth + 1, findings)?;
-            }
-            FileType::RegularFile if is_temporary(&name) && layout::is_ours(at) => {
-                state.step(StepKind::Remove, &path)?;
-                rustix::fs::unlinkat(folder, name.as_str(), AtFlags::empty())
-                    .map_err(|e| DiskError::io("remove", &path, e.into()))?;
-                findings.push(DiskFinding::TemporaryRemoved { path });
-            }
-            FileType::RegularFile => {
-                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-                let file = rustix::fs::openat(folder, name.as_str(), flags, Mode::empty())
-                    .map_err(|e| DiskError::io("open", &path, e.into()))?;
-                narrow(state, file.as_fd(), &path, FILE_MODE, findings)?;
-            }
-            // The socket of the core has its own rules.
-            _ => {}
+/// Looks for modes that are too wide and refuses symbolic links. A temporary file may belong to a write under way.
+pub(super) fn examine(inner: &Inner) -> Result<Vec<DiskFinding>, DiskError> {
+    let mut scan = Scan { repairs: None, findings: Vec::new() };
+    scan.judge(inner.root.as_fd(), "", FOLDER_MODE)?;
+    scan.walk(inner.root.as_fd(), "", 0)?;
+    Ok(scan.findings)
+}
+
+struct Scan<'a> {
+    /// The right to repair, if it is given.
+    repairs: Option<&'a mut State>,
+    findings: Vec<DiskFinding>,
+}
+
+impl Scan<'_> {
+    fn walk(&mut self, folder: BorrowedFd<'_>, at: &str, depth: usize) -> Result<(), DiskError> {
+        if depth > MAX_DEPTH {
+            return Err(DiskError::Path { path: at.to_string() });
         }
+        for (name, kind) in entries(folder, at)? {
+            let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
+            match kind {
+                FileType::Symlink => return Err(DiskError::SymbolicLink { path }),
+                FileType::Directory => {
+                    let inside = enter(folder, &name, &path)?;
+                    self.judge(inside.as_fd(), &path, FOLDER_MODE)?;
+                    self.walk(inside.as_fd(), &path, depth + 1)?;
+                }
+                FileType::RegularFile if is_temporary(&name) && layout::is_ours(at) => {
+                    let Some(state) = &mut self.repairs else { continue };
+                    state.step(StepKind::Remove, &path)?;
+                    rustix::fs::unlinkat(folder, name.as_str(), AtFlags::empty())
+                        .map_err(|e| DiskError::io("remove", &path, e.into()))?;
+                    self.findings.push(DiskFinding::LeftOver { path });
+                }
+                FileType::RegularFile => {
+                    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+                    let file = rustix::fs::openat(folder, name.as_str(), flags, Mode::empty())
+                        .map_err(|e| DiskError::io("open", &path, e.into()))?;
+                    self.judge(file.as_fd(), &path, FILE_MODE)?;
+                }
+                // The socket of the core has its own rules.
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Takes away what goes beyond `allowed`.
-fn narrow(
-    state: &mut State,
-    fd: BorrowedFd<'_>,
-    path: &str,
-    allowed: Mode,
-    findings: &mut Vec<DiskFinding>,
-) -> Result<(), DiskError> {
-    let stat = rustix::fs::fstat(fd).map_err(|e| DiskError::io("examine", path, e.into()))?;
-    let found = Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o7777);
-    if allowed.contains(found) {
-        return Ok(());
+    /// Compares a mode with what is `allowed` and takes away what goes beyond.
+    fn judge(&mut self, fd: BorrowedFd<'_>, path: &str, allowed: Mode) -> Result<(), DiskError> {
+        let stat = rustix::fs::fstat(fd).map_err(|e| DiskError::io("examine", path, e.into()))?;
+        let found = Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o7777);
+        if allowed.contains(found) {
+            return Ok(());
+        }
+        if let Some(state) = &mut self.repairs {
+            state.step(StepKind::SetMode, path)?;
+            rustix::fs::fchmod(fd, found & allowed).map_err(|e| DiskError::io("narrow the mode of", path, e.into()))?;
+        }
+        self.findings.push(DiskFinding::TooWide { path: path.to_string(), found: found.as_raw_mode() });
+        Ok(())
     }
-    state.step(StepKind::SetMode, path)?;
-    rustix::fs::fchmod(fd, found & allowed).map_err(|e| DiskError::io("narrow the mode of", path, e.into()))?;
-    findings.push(DiskFinding::ModeRepaired { path: path.to_string(), found: found.as_raw_mode() as u32 });
-    Ok(())
 }
 
 /// Names and types in a folder, without `.` and `..`, in order.
