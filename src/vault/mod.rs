@@ -16,6 +16,7 @@
 mod audit_sink;
 pub mod backups;
 mod category;
+pub mod checks;
 mod database;
 mod disk;
 mod error;
