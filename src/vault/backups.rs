@@ -232,7 +232,7 @@ fn path(name: &str) -> String {
 fn names(disk: &Disk) -> Result<Vec<BackupName>, VaultError> {
     let mut names: Vec<BackupName> =
         disk.list(layout::BACKUPS)?.iter().filter_map(|name| BackupName::parse(name)).collect();
-    names.sort_by(|a, b| (b.utc, b.kind).cmp(&(a.utc, a.kind)));
+    names.sort_by_key(|name| std::cmp::Reverse((name.utc, name.kind)));
     Ok(names)
 }
 
