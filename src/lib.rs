@@ -27,6 +27,7 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
+//! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 7 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]

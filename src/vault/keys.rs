@@ -309,7 +309,7 @@ impl Keys {
     }
 
     /// Removes every key but `audit`, and the manifest, when a provisioning is rolled back. `env` goes last, so that
-    /// a stop leaves a state from which the roll-back can be repeated.
+    /// a stop leaves a state from which the roll-back can be repeated. Whatever is under the keys is removed before.
     ///
     /// # Errors
     /// The provisioning has ended, or the disk refused.

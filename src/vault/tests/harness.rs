@@ -90,20 +90,21 @@ pub(crate) fn open_doomed(root: &Path, at: usize, fate: Fate) -> (Disk, Arc<Atom
 pub(crate) struct TestAudit {
     disk: Disk,
     pub entries: Vec<String>,
-    pub refuse: bool,
+    /// How many entries it takes before it refuses.
+    pub room: usize,
 }
 
 pub(crate) const HEAD: &str = "storage/audit/head.enc";
 
 impl TestAudit {
     pub fn new(disk: &Disk) -> TestAudit {
-        TestAudit { disk: disk.clone(), entries: Vec::new(), refuse: false }
+        TestAudit { disk: disk.clone(), entries: Vec::new(), room: usize::MAX }
     }
 }
 
 impl AuditSink for TestAudit {
     fn record(&mut self, event: AuditEvent<'_>) -> Result<(), AuditUnavailable> {
-        if self.refuse {
+        if self.entries.len() >= self.room {
             return Err(AuditUnavailable { reason: "refused by the test".to_string() });
         }
         self.entries.push(format!("{} {} {}", event.action, event.target, event.status));

@@ -45,6 +45,33 @@ fn owner() {
 }
 
 #[test]
+#[ignore = "changes its whole process; run by the test below"]
+fn careful() {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+    use std::os::unix::fs::PermissionsExt;
+    crate::vault::process::restrict_new_files();
+    crate::vault::process::forbid_memory_dumps().unwrap();
+    let dir = folder();
+    let (file, inside) = (dir.path().join("file"), dir.path().join("folder"));
+    std::fs::write(&file, "x").unwrap();
+    std::fs::create_dir(&inside).unwrap();
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(&file), mode(&inside)), (0o600, 0o700));
+    assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+    println!("careful is done");
+}
+
+#[test]
+fn a_process_can_shut_out_others() {
+    let test = "vault::tests::processes::careful";
+    let arguments = ["--exact", test, "--ignored", "--nocapture"];
+    let output = Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("careful is done"), "{text}");
+}
+
+#[test]
 fn a_second_process_is_refused_until_the_first_has_ended() {
     let dir = folder();
     let mut child = start_owner(dir.path());

@@ -102,12 +102,31 @@ fn without_an_audit_entry_nothing_is_rotated() {
     let disk = open(dir.path());
     let (mut keys, _) = Keys::open(&disk).unwrap();
     let mut audit = TestAudit::new(&disk);
-    audit.refuse = true;
+    audit.room = 0;
     let refused = rotate(&disk, &mut keys, &mut audit, Category::Broker, &Actor::core(), NOW).unwrap_err();
     assert_eq!(refused.to_string(), "the audit log cannot be written: refused by the test");
     assert_eq!(keys.rotating(), None);
     drop((disk, keys, audit));
     assert_eq!(fingerprint(dir.path(), Category::Broker), before);
+    assert_whole(dir.path());
+}
+
+#[test]
+fn a_rotation_whose_last_entry_is_refused_is_ended_by_the_next_call() {
+    let dir = provisioned();
+    let disk = open(dir.path());
+    let (mut keys, _) = Keys::open(&disk).unwrap();
+    let mut audit = TestAudit::new(&disk);
+    audit.room = 1;
+    let refused = rotate(&disk, &mut keys, &mut audit, Category::Env, &Actor::core(), NOW).unwrap_err();
+    assert!(matches!(refused, VaultError::Audit(_)));
+    assert_eq!(keys.rotating(), Some(Category::Env));
+    assert_readable(&disk, &keys);
+    audit.room = usize::MAX;
+    let done = rotate(&disk, &mut keys, &mut audit, Category::Env, &Actor::core(), NOW).unwrap();
+    assert_eq!(keys.get(Category::Env).unwrap().first().fingerprint(), done.fingerprint);
+    assert_eq!(audit.entries, ["key.rotate env begun", "key.rotate env done"], "ended, not done twice");
+    drop((disk, keys, audit));
     assert_whole(dir.path());
 }
 
