@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use super::{DiskError, FILE_MODE, FOLDER_MODE, Inner, State, StepKind, enter};
 use crate::vault::layout;
@@ -71,10 +71,15 @@ impl Scan<'_> {
                     self.findings.push(DiskFinding::LeftOver { path });
                 }
                 FileType::RegularFile => {
-                    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-                    let file = rustix::fs::openat(folder, name.as_str(), flags, Mode::empty())
-                        .map_err(|e| DiskError::io("open", &path, e.into()))?;
-                    self.judge(file.as_fd(), &path, FILE_MODE)?;
+                    // A run store may hold very many files: only those that need it are opened.
+                    let stat = rustix::fs::statat(folder, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)
+                        .map_err(|e| DiskError::io("examine", &path, e.into()))?;
+                    if !FILE_MODE.contains(permissions(&stat)) {
+                        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+                        let file = rustix::fs::openat(folder, name.as_str(), flags, Mode::empty())
+                            .map_err(|e| DiskError::io("open", &path, e.into()))?;
+                        self.judge(file.as_fd(), &path, FILE_MODE)?;
+                    }
                 }
                 // The socket of the core has its own rules.
                 _ => {}
@@ -86,7 +91,7 @@ impl Scan<'_> {
     /// Compares a mode with what is `allowed` and takes away what goes beyond.
     fn judge(&mut self, fd: BorrowedFd<'_>, path: &str, allowed: Mode) -> Result<(), DiskError> {
         let stat = rustix::fs::fstat(fd).map_err(|e| DiskError::io("examine", path, e.into()))?;
-        let found = Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o7777);
+        let found = permissions(&stat);
         if allowed.contains(found) {
             return Ok(());
         }
@@ -97,6 +102,11 @@ impl Scan<'_> {
         self.findings.push(DiskFinding::TooWide { path: path.to_string(), found: found.as_raw_mode() });
         Ok(())
     }
+}
+
+/// The permission bits, without the type of the file.
+fn permissions(stat: &Stat) -> Mode {
+    Mode::from_raw_mode(stat.st_mode) & Mode::from_raw_mode(0o7777)
 }
 
 /// Names and types in a folder, without `.` and `..`, in order.

@@ -2,15 +2,17 @@
 
 use std::fs;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::harness::{
     Fate, NOW, TestAudit, assert_readable, assert_sealed, assert_whole, fields, make_keys, open, passphrase,
-    provisioned, walk_steps,
+    provisioned, walk_steps_after,
 };
 use crate::market::{DAY, SECOND};
 use crate::vault::backups::{self, BackupKind, BackupName, Cost, Protection};
-use crate::vault::{Actor, BackupError, Category, Keys, SecretFile, VaultError, rotation::rotate, secrets};
+use crate::vault::{
+    Actor, BackupError, Category, Database, DatabaseFile, Disk, Keys, SecretFile, VaultError, rotation::rotate, secrets,
+};
 
 const FULL: &str = "backup_v1_20260105T150000Z_full.enc";
 const PORTABLE: &str = "backup_v1_20260105T150000Z_portable.enc";
@@ -101,37 +103,44 @@ fn a_portable_backup_restores_into_another_data_folder() {
 }
 
 #[test]
-fn a_restore_stopped_at_any_step_is_ended_by_the_next_start() {
-    let steps = walk_steps(
-        Fate::Stop,
-        |disk| {
-            let (keys, _) = Keys::open(disk)?;
-            backups::restore(disk, &keys, FULL, None, NOW).map(drop)
-        },
-        |root, _| assert_whole(root),
-    );
-    assert_eq!(steps, 15 * 5 + 2);
-}
-
-#[test]
-fn a_restore_is_all_or_nothing_once_it_is_ended() {
-    // The backup has the planted secrets; the folder has others in two files. Half a restore would show as a mixture.
-    walk_steps(
-        Fate::Full,
-        |disk| {
-            let (keys, _) = Keys::open(disk)?;
-            backups::restore(disk, &keys, FULL, None, NOW).map(drop)
-        },
-        |root, error| {
-            assert!(matches!(error, VaultError::Disk(e) if e.is_full()), "{error}");
-            let disk = open(root);
-            let (keys, _) = Keys::open(&disk).unwrap();
-            let pending = disk.exists("storage/secrets/restore.enc").unwrap();
-            assert_eq!(backups::resume(&disk, &keys, NOW).unwrap().is_some(), pending);
-            assert!(!disk.exists("storage/secrets/restore.enc").unwrap());
-            assert_readable(&disk, &keys);
-        },
-    );
+fn a_restore_stopped_at_any_step_is_all_or_nothing_after_the_next_start() {
+    // The first and the last file that a restore writes differ from the backup.
+    let prepare = |disk: &Disk| {
+        let (keys, _) = Keys::open(disk).unwrap();
+        secrets::write_fields(disk, &keys, SecretFile::Env, &fields("changed"), NOW).unwrap();
+        let mut coa = Database::open(disk, &keys, DatabaseFile::Coa).unwrap().unwrap();
+        let change = |t: &rusqlite::Transaction<'_>| {
+            t.execute("UPDATE t SET v = 'changed'", []).unwrap();
+            Ok::<(), VaultError>(())
+        };
+        coa.change(disk, &keys, NOW, change).unwrap();
+    };
+    for fate in [Fate::Stop, Fate::Full] {
+        let steps = walk_steps_after(
+            prepare,
+            fate,
+            |disk| {
+                let (keys, _) = Keys::open(disk)?;
+                backups::restore(disk, &keys, FULL, None, NOW).map(drop)
+            },
+            |root, _| {
+                let disk = open(root);
+                let (keys, _) = Keys::open(&disk).unwrap();
+                let pending = disk.exists("storage/secrets/restore.enc").unwrap();
+                assert_eq!(backups::resume(&disk, &keys, NOW).unwrap().is_some(), pending);
+                assert!(!disk.exists("storage/secrets/restore.enc").unwrap());
+                let env = secrets::read_fields(&disk, &keys, SecretFile::Env).unwrap().unwrap();
+                let coa = Database::open(&disk, &keys, DatabaseFile::Coa).unwrap().unwrap();
+                let coa: String = coa.read(|c| c.query_row("SELECT v FROM t", [], |row| row.get(0))).unwrap();
+                assert_eq!(env.get("VALUE").unwrap().expose_secret() == "changed", coa == "changed");
+                if coa != "changed" {
+                    assert_readable(&disk, &keys);
+                }
+                assert_sealed(root);
+            },
+        );
+        assert_eq!(steps, 15 * 5 + 2, "the whole content, fourteen files, and its removal");
+    }
 }
 
 #[test]

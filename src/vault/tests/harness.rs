@@ -292,8 +292,19 @@ pub(crate) fn walk_steps(
     act: impl Fn(&Disk) -> Result<(), VaultError>,
     check: impl Fn(&Path, &VaultError),
 ) -> usize {
+    walk_steps_after(|_| {}, fate, act, check)
+}
+
+/// [`walk_steps`] on folders that `prepare` has changed, undisturbed.
+pub(crate) fn walk_steps_after(
+    prepare: impl Fn(&Disk),
+    fate: Fate,
+    act: impl Fn(&Disk) -> Result<(), VaultError>,
+    check: impl Fn(&Path, &VaultError),
+) -> usize {
     for at in 0.. {
         let dir = provisioned();
+        prepare(&open(dir.path()));
         let (disk, taken) = open_doomed(dir.path(), at, fate);
         let result = act(&disk);
         let reached = taken.load(Ordering::Relaxed) > at;
