@@ -260,7 +260,7 @@ impl Keys {
         if !matches!(category, Category::Audit | Category::Env) {
             return Err(VaultError::EnvKeyFirst { category });
         }
-        if self.disk.exists(layout::MANIFEST)? || self.usable.keys().any(|c| !is_first(*c)) {
+        if self.lost_manifest()? {
             return Err(VaultError::Manifest);
         }
         if !self.usable.contains_key(&category) {
@@ -311,10 +311,13 @@ impl Keys {
     /// Removes every key but `audit`, and the manifest, when a provisioning is rolled back. `env` goes last, so that
     /// a stop leaves a state from which the roll-back can be repeated. Whatever is under the keys is removed before.
     ///
+    /// A stopped provisioning never leaves a [`KeyFinding`], a stopped roll-back may: with findings before the
+    /// provisioning has ended, roll back (again).
+    ///
     /// # Errors
-    /// The provisioning has ended, or the disk refused.
+    /// The provisioning has ended or may have ended, for its manifest cannot be read; or the disk refused.
     pub fn withdraw(&mut self) -> Result<(), VaultError> {
-        if self.is_complete() {
+        if self.is_complete() || self.lost_manifest()? {
             return Err(VaultError::Manifest);
         }
         for category in Category::ALL.into_iter().filter(|c| !is_first(*c)) {
@@ -326,6 +329,12 @@ impl Keys {
         self.disk.remove(&Category::Env.key_path())?;
         self.usable.remove(&Category::Env);
         Ok(())
+    }
+
+    /// Whether there was a manifest that is missing or cannot be read.
+    fn lost_manifest(&self) -> Result<bool, VaultError> {
+        let others = self.usable.keys().chain(&self.refused).any(|category| !is_first(*category));
+        Ok(self.manifest.is_none() && (others || self.disk.exists(layout::MANIFEST)?))
     }
 
     /// The announced key of a rotation: category and fingerprint.

@@ -97,7 +97,7 @@ fn what_is_not_the_image_of_this_database_is_refused() {
         image
     };
     let mut torn = image.to_vec();
-    torn[4096..].fill(0x55);
+    torn[1024..].fill(0x55);
     let wrong = [
         (b"no database".to_vec(), "no SQLite image"),
         (Vec::new(), "no SQLite image"),

@@ -112,9 +112,17 @@ fn a_stopped_roll_back_can_be_repeated() {
 
 #[test]
 fn a_finished_provisioning_cannot_be_rolled_back() {
-    let dir = provisioned();
-    let (mut keys, _) = Keys::open(&open(dir.path())).unwrap();
-    assert!(matches!(keys.withdraw(), Err(VaultError::Manifest)));
+    for lost in ["", "storage/keys/env.key", "storage/keys/manifest.json.enc"] {
+        let dir = provisioned();
+        if !lost.is_empty() {
+            fs::remove_file(dir.path().join(lost)).unwrap();
+        }
+        let (mut keys, _) = Keys::open(&open(dir.path())).unwrap();
+        assert!(matches!(keys.withdraw(), Err(VaultError::Manifest)));
+        assert!(matches!(keys.provision(Category::Env, NOW), Err(VaultError::Manifest) | Ok(_)));
+        assert!(key_file(dir.path(), Category::Login).exists());
+        assert_eq!(key_file(dir.path(), Category::Env).exists(), lost != "storage/keys/env.key", "not made anew");
+    }
 }
 
 #[test]

@@ -147,15 +147,26 @@ fn a_stopped_write_leaves_the_old_content_or_the_new() {
 }
 
 #[test]
-fn a_failed_append_leaves_no_part_and_a_stopped_one_may() {
-    for (fate, left) in [(Fate::Full, "one\ntw"), (Fate::Stop, "one\ntw")] {
+fn a_failed_write_cleans_up_after_itself_where_it_can() {
+    for at in 0..4 {
+        let dir = super::harness::folder();
+        let (disk, _) = open_doomed(dir.path(), at, Fate::FullOnce);
+        assert!(disk.write("storage/secrets/a", b"content").unwrap_err().is_full());
+        assert_eq!(fs::read_dir(dir.path().join("storage/secrets")).unwrap().count(), 0, "failed at {at}");
+        disk.write("storage/secrets/a", b"content").unwrap();
+    }
+}
+
+#[test]
+fn a_failed_append_leaves_no_part_where_it_can_and_a_stopped_one_may() {
+    for (fate, left) in [(Fate::FullOnce, "one\n"), (Fate::Full, "one\ntw"), (Fate::Stop, "one\ntw")] {
         let dir = super::harness::folder();
         open(dir.path()).append("storage/audit/audit.log", b"one\n").unwrap();
         let (disk, _) = open_doomed(dir.path(), 0, fate);
         disk.append("storage/audit/audit.log", b"two\n").unwrap_err();
         drop(disk);
         let disk = open(dir.path());
-        // This full disk refuses the cutting, too; the reader of a log must expect a part either way.
+        // A disk that refuses the cutting, too, leaves a part: the reader of a log must expect one.
         let content = disk.read("storage/audit/audit.log", 100).unwrap().unwrap();
         assert_eq!(content.as_slice(), left.as_bytes(), "{fate:?}");
         disk.truncate("storage/audit/audit.log", 4).unwrap();
