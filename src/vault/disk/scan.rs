@@ -99,7 +99,10 @@ impl Scan<'_> {
             state.step(StepKind::SetMode, path)?;
             rustix::fs::fchmod(fd, found & allowed).map_err(|e| DiskError::io("narrow the mode of", path, e.into()))?;
         }
-        self.findings.push(DiskFinding::TooWide { path: path.to_string(), found: found.as_raw_mode() });
+        // The bits have 16 or 32 bits, depending on the system.
+        #[allow(clippy::unnecessary_cast)]
+        let found = found.as_raw_mode() as u32;
+        self.findings.push(DiskFinding::TooWide { path: path.to_string(), found });
         Ok(())
     }
 }

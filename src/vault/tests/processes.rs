@@ -47,7 +47,7 @@ fn owner() {
 #[test]
 #[ignore = "changes its whole process; run by the test below"]
 fn careful() {
-    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+    use rustix::process::{Resource, getrlimit};
     use std::os::unix::fs::PermissionsExt;
     crate::vault::process::restrict_new_files();
     crate::vault::process::forbid_memory_dumps().unwrap();
@@ -57,7 +57,11 @@ fn careful() {
     std::fs::create_dir(&inside).unwrap();
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&file), mode(&inside)), (0o600, 0o700));
-    assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
     assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
     println!("careful is done");
 }
