@@ -131,6 +131,14 @@ impl Disk {
         Ok(Some(content))
     }
 
+    /// Opens a file to be read in parts; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    pub fn open_to_read(&self, path: &str) -> Result<Option<File>, DiskError> {
+        self.0.open_file(path)
+    }
+
     /// Whether there is a file of that name.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 //! What this cannot give is protection from root or from the same user of the system, who can read the keys beside
 //! the files. It protects backups, copies of single files, version control, and a web process that was taken over.
 
+pub mod audit;
 mod audit_sink;
 pub mod backups;
 mod category;
