@@ -24,9 +24,12 @@ mod error;
 mod key;
 mod keys;
 pub mod layout;
+pub mod lockout;
 pub mod process;
 pub mod rotation;
 pub mod secrets;
+pub mod sessions;
+pub mod users;
 
 pub use audit_sink::{Actor, AuditEvent, AuditSink, AuditUnavailable};
 pub use backups::BackupError;
