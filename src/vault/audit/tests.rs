@@ -191,6 +191,24 @@ fn every_change_of_the_log_is_noticed() {
 }
 
 #[test]
+fn any_changed_byte_is_noticed() {
+    let keys = key();
+    let folder = with_entries(3, &keys);
+    let verifier = open(folder.path(), &keys).verifier(T0).unwrap();
+    let whole = fs::read(log_path(folder.path())).unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(log_path(folder.path()), &changed).unwrap();
+        assert!(!verifier.verify().unwrap().ok, "byte {at}");
+    }
+    for end in 0..whole.len() {
+        fs::write(log_path(folder.path()), &whole[..end]).unwrap();
+        assert!(!verifier.verify().unwrap().ok, "cut to {end} bytes");
+    }
+}
+
+#[test]
 fn a_lost_or_foreign_head_is_a_broken_log() {
     for damage in ["remove", "foreign", "garbage", "older"] {
         let keys = key();
