@@ -27,7 +27,9 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
+//! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
+//! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
 //! | 7 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
@@ -39,8 +41,10 @@ pub mod indicators;
 pub mod market;
 pub mod optimize;
 pub mod risk;
+pub mod runtime;
 pub mod settings;
 pub mod sim;
 pub mod stats;
 pub mod strategies;
 pub mod trading;
+pub mod vault;

@@ -1,0 +1,14 @@
+//! The core process: what state the bot is in, what that allows, and what was asked of it.
+//!
+//! [`BotState`] and [`Event`] with one table of transitions say what may happen; [`StateFile`] keeps
+//! `control/bot_state.txt` in step; [`phase`] derives what the web may show; [`flags`] are requests that survive a
+//! crash.
+
+pub mod flags;
+mod phase;
+mod state;
+mod state_file;
+
+pub use phase::{Phase, phase};
+pub use state::{BotState, Event, Exposure, IllegalTransition, Rule, TRANSITIONS, UnknownState};
+pub use state_file::{Change, StateError, StateFile};
