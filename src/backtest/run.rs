@@ -468,6 +468,54 @@ mod tests {
         lines
     }
 
+    #[test]
+    fn a_run_over_the_first_session_is_the_beginning_of_the_whole_one() {
+        let market = market(&[(0, 10, 5, 5); 2 * BARS as usize]);
+        let config = config(["path", "bps:10", "none"], 0);
+        let setup = || {
+            let lines = lines(&[(1, true, 10, 1, false), (BARS + 3, false, 4, 1, false)]);
+            vec![StrategySetup { strategy: Box::new(OrdersFromFile::new(lines)), bound_to_position_limit: false }]
+        };
+        let whole = run_sessions(&market, &config, setup(), 0..2, |_| true).expect("not stopped");
+        let first = run_sessions(&market, &config, setup(), 0..1, |_| true).expect("not stopped");
+        assert_eq!(first.equity, whole.equity[..BARS as usize]);
+        assert_eq!(first.daily, whole.daily[..1]);
+        assert_eq!((first.fills.len(), whole.fills.len()), (1, 2));
+        let mut asked = Vec::new();
+        let stopped = run_sessions(&market, &config, setup(), 0..2, |daily| {
+            asked.push(daily.to_vec());
+            daily.is_empty()
+        });
+        assert_eq!(stopped.map(|_| ()), Err(Interrupted));
+        assert_eq!(asked, [vec![], whole.daily[..1].to_vec()]);
+    }
+
+    #[test]
+    fn a_run_over_the_second_session_begins_flat_and_knows_the_bars_before() {
+        // Rising prices: the fast average is above the slow one from the first bar that has both, in the first
+        // session, and never crosses again.
+        let market = market(&[(0, 10, 0, 0); 2 * BARS as usize]);
+        let setup = || {
+            let spec = crate::strategies::find("sma_cross").expect("a strategy");
+            let given = [("fast", "2"), ("slow", "5"), ("qty", "7")].map(|(k, v)| (k.to_string(), v.to_string()));
+            let params = spec.check(&given).expect("parameters");
+            let strategy = spec.build(&params, &crate::strategies::BuildContext::default()).expect("built");
+            vec![StrategySetup { strategy, bound_to_position_limit: false }]
+        };
+        let config = config(["path", "none", "none"], 0);
+        let second = run_sessions(&market, &config, setup(), 1..2, |_| true).expect("not stopped");
+        assert_eq!(second.equity.len(), BARS as usize);
+        assert_eq!(second.equity[0], 100_000.0);
+        let fill = second.fills[0];
+        assert_eq!(
+            (second.fills.len(), fill.qty, fill.time),
+            (1, 7.0, OPEN + DAY + MINUTE),
+            "at its second bar's open"
+        );
+        let gain = 7.0 * (market.series[0].close[2 * BARS as usize - 1] - fill.price);
+        assert!((second.daily[0].equity - 100_000.0 - gain).abs() < 1e-6);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -24,6 +24,7 @@ mod strategies;
 mod sweep;
 mod trials_file;
 mod verify;
+mod walk_forward;
 
 pub use error::CliError;
 
@@ -44,6 +45,7 @@ pub struct Cli {
 enum Command {
     Backtest(Box<backtest::Args>),
     Sweep(Box<sweep::Args>),
+    WalkForward(Box<walk_forward::Args>),
     Verify(verify::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
@@ -86,6 +88,7 @@ fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::WalkForward(args) => walk_forward::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),

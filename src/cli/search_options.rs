@@ -51,6 +51,9 @@ pub struct SearchOptions {
     /// Give up trials that are clearly worse than the best so far on 25, 50 or 75 % of the sessions
     #[arg(long)]
     pub prune: bool,
+    /// Resampled histories behind the SPA p-value
+    #[arg(long, value_name = "N", default_value_t = 2_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub bootstrap: u64,
 }
 
 impl SearchOptions {
@@ -90,6 +93,7 @@ impl SearchOptions {
             trials,
             batch: self.batch.unwrap_or(batch),
             prune: self.prune,
+            bootstrap: self.bootstrap,
             run,
         })
     }

@@ -9,6 +9,7 @@ use super::search_options::{LARGE_GRID, SearchOptions};
 use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::Market;
+use crate::optimize::Count;
 use crate::optimize::sweep::{
     Shard, SweepElapsed, SweepError, SweepFile, finish, run as run_sweep,
     store::{self, SUMMARY_FILE},
@@ -207,6 +208,13 @@ fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
             "the grid has {} points; add --yes to run it, --trials N to run the first N, or choose another --method",
             spec.trials
         )));
+    }
+    if args.shard.is_some() && spec.method == "grid" && matches!(plan.space.count(), Count::AtMost(_)) {
+        return Err(CliError::Input(
+            "--shard: the space has too many combinations to count those that --where leaves, so that nobody could \
+             tell whether all shards are there; expected a smaller space, or one without rules"
+                .to_string(),
+        ));
     }
     let market = load(&spec.run.data).map_err(CliError::input)?;
     spec.run.config(&market).map_err(CliError::input)?;

@@ -13,6 +13,12 @@ pub(crate) enum Purpose {
     Remainder = 3,
     /// Selection and variation in genetic methods.
     Variation = 4,
+    /// Where a Bayesian search looks: an even spread, moved.
+    Candidates = 5,
+    /// Where a Bayesian search looks near the best points.
+    Neighbours = 6,
+    /// Weights of several objectives.
+    Weights = 7,
 }
 
 /// A stream of random numbers that is a function of its name: no state outlives it, so it does not matter what

@@ -1,11 +1,12 @@
 //! The methods by name.
 
+use super::bayesian::Bayesian;
 use super::genetic::Genetic;
 use super::sequence::{Grid, Listed, RandomSearch};
 use super::{Goal, Method, SearchSettings, Space};
 
 /// Names of the methods.
-pub const METHODS: [&str; 3] = ["grid", "random", "genetic"];
+pub const METHODS: [&str; 4] = ["grid", "random", "bayesian", "genetic"];
 
 /// A method that cannot search this space.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -22,7 +23,7 @@ pub enum MethodError {
 }
 
 /// The method of a name for a search: `grid` (every combination in order), `random` (a scrambled Sobol sequence),
-/// `genetic` (with several objectives NSGA-II).
+/// `bayesian` (a Gaussian process and its expected improvement), `genetic` (with several objectives NSGA-II).
 ///
 /// # Errors
 /// [`MethodError`]: an unknown name, or a space or goal that the method cannot search.
@@ -38,6 +39,7 @@ pub fn method(
     Ok(match name {
         "grid" => Box::new(Listed::new(Grid::new(space)?, settings.noisy)),
         "random" => Box::new(Listed::new(RandomSearch::new(space, settings.seed), settings.noisy)),
+        "bayesian" => Box::new(Bayesian::new(space, settings)),
         "genetic" => Box::new(Genetic::new(space, goal, settings)),
         _ => return Err(MethodError::Unknown { name: name.to_string() }),
     })

@@ -10,6 +10,7 @@
 //! - [`method`]: the methods by name, each a [`Method`]; those whose trials are known in advance are a [`Sequence`].
 //! - [`Study`]: ask and tell, with every misuse named.
 
+mod bayesian;
 mod count;
 mod decimal;
 mod domain;
@@ -27,7 +28,9 @@ mod sobol;
 mod space;
 mod study;
 pub mod sweep;
+pub mod walk_forward;
 
+pub use bayesian::Bayesian;
 pub use count::Count;
 pub use domain::{DomainError, MAX_LEVELS};
 pub use genetic::Genetic;

@@ -27,7 +27,7 @@ pub fn cumulative(x: f64) -> f64 {
 }
 
 /// `Phi(x) / density(x)`, the lower tail without its exponential decay; finite for every `x` below 38.
-pub(super) fn cumulative_over_density(x: f64) -> f64 {
+pub(crate) fn cumulative_over_density(x: f64) -> f64 {
     (PI / 2.0).sqrt() * scaled_erfc(-x / SQRT_2)
 }
 

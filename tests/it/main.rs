@@ -27,4 +27,5 @@ mod small_market;
 mod stats;
 mod store;
 mod sweeps;
+mod walk_forward;
 mod windows;

@@ -39,7 +39,7 @@ impl Place {
     }
 
     fn try_sweep(&self, out: &str, args: &[&[&str]]) -> Output {
-        let mut all = vec!["sweep", "--quiet", "--out", out];
+        let mut all = vec!["sweep", "--quiet", "--bootstrap=50", "--out", out];
         all.extend(DATA);
         all.extend(args.concat());
         self.tbot(&all)
@@ -107,7 +107,8 @@ fn the_number_of_threads_changes_no_byte() {
     let place = Place::new();
     let random = ["--method=random", "--trials=60", "--batch=10", "--prune"];
     let genetic = ["--method=genetic", "--trials=60", "--batch=10"];
-    for method in [&random[..], &genetic[..]] {
+    let bayesian = ["--method=bayesian", "--trials=20", "--batch=4"];
+    for method in [&random[..], &genetic[..], &bayesian[..]] {
         let first = place.sweep("one", &[&SPACE, method, &["--jobs=1"]]);
         assert_same(&first, &place.sweep("two", &[&SPACE, method, &["--jobs=2"]]), "2 threads");
         assert_same(&first, &place.sweep("seven", &[&SPACE, method, &["--jobs=7"]]), "7 threads");
@@ -121,7 +122,7 @@ fn kill_at_any_moment_and_resume_gives_the_same_bytes() {
     let whole = place.sweep("whole", &[&SPACE, &search]);
     assert!(summary(&whole)["trials"]["pruned"].as_u64() > Some(0), "nothing was pruned");
 
-    let mut args = vec!["sweep", "--quiet", "--out", "killed"];
+    let mut args = vec!["sweep", "--quiet", "--bootstrap=50", "--out", "killed"];
     args.extend(DATA);
     args.extend(SPACE);
     args.extend(search);
@@ -162,6 +163,23 @@ fn kill_at_any_moment_and_resume_gives_the_same_bytes() {
     }
     assert!(child.wait().expect("ended").success());
     assert_same(&whole, &folder.expect("a folder"), "killed 20 times");
+}
+
+#[test]
+fn methods_that_learn_go_on_in_the_middle_of_a_round() {
+    let place = Place::new();
+    for (method, trials) in [("--method=genetic", "--trials=50"), ("--method=bayesian", "--trials=20")] {
+        let args = [method, trials, "--batch=6", "--objective=total_return"];
+        let whole = place.sweep("whole", &[&SPACE, &args]);
+        let cut = place.sweep("cut", &[&SPACE, &args]);
+        let log = cut.join("trials.jsonl");
+        let lines = std::fs::read_to_string(&log).expect("the log");
+        let kept: Vec<&str> = lines.split_inclusive('\n').take(15).collect();
+        std::fs::write(&log, kept.concat()).expect("written");
+        let output = place.tbot(&["sweep", "--quiet", "--resume", &cut.to_string_lossy()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_same(&whole, &cut, method);
+    }
 }
 
 #[test]
@@ -267,6 +285,31 @@ fn shards_join_to_the_sweep_that_was_never_divided() {
     }
     let words = place.refused(&[&SPACE, &["--method=genetic", "--shard=0/2"]]);
     assert!(words.contains("expected grid or random"), "{words}");
+}
+
+#[test]
+fn trials_of_earlier_sweeps_on_the_same_data_count() {
+    let place = Place::new();
+    let counts = |dir: &Path| {
+        let overfit = summary(dir)["overfit"].clone();
+        ["trials", "own_trials", "earlier_trials", "earlier_sweeps"].map(|name| overfit[name].as_u64().expect(name))
+    };
+    let first = place.sweep("out", &[&GRID]);
+    assert_eq!(counts(&first), [16, 16, 0, 0]);
+    let again = place.sweep("out", &[&GRID]);
+    assert_eq!(counts(&again), [16, 16, 0, 0], "a repetition tries nothing new");
+    assert_same(&first, &again, "again");
+    let other = place.sweep("out", &[&["--method=grid", "--space=slow=25..45:10"]]);
+    assert_eq!(counts(&other), [19, 3, 16, 1]);
+    let more = place.sweep("out", &[&GRID, &["--objective=sortino"]]);
+    assert_eq!(counts(&more), [35, 16, 19, 2]);
+    // What one of them showed is worth less, the more were tried.
+    let deflated = |dir: &Path| summary(dir)["overfit"]["deflated_sharpe"].as_f64().expect("a probability");
+    if summary(&more)["best"]["id"] == summary(&first)["best"]["id"] {
+        assert!(deflated(&more) < deflated(&first));
+    }
+    let other_data = place.sweep("out", &[&GRID, &["--from=2000-06-01"]]);
+    assert_eq!(counts(&other_data)[2], 0);
 }
 
 #[test]

@@ -25,8 +25,17 @@ pub(super) fn describe(summary: &Json, dir: &Path) -> String {
         trials["pruned"],
     );
     out.push_str(&table(&summary["top"], &summary["objectives"]));
-    for warning in summary["warnings"].as_array().into_iter().flatten() {
-        let _ = writeln!(out, "\nwarning: {}", word(warning));
+    let verdict = &summary["verdict"];
+    if let Some(words) = verdict["words"].as_str() {
+        let _ =
+            writeln!(out, "\n{words}: trial {} among {} trials", summary["best"]["id"], summary["overfit"]["trials"]);
+        for reason in verdict["reasons"].as_array().into_iter().flatten() {
+            let _ = writeln!(out, "  {}", word(reason));
+        }
+    }
+    for (k, warning) in summary["warnings"].as_array().into_iter().flatten().enumerate() {
+        let first = k == 0;
+        let _ = writeln!(out, "{}warning: {}", if first { "\n" } else { "" }, word(warning));
     }
     let _ = writeln!(
         out,

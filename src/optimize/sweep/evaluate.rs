@@ -81,6 +81,11 @@ impl<'a> EngineEvaluator<'a> {
         Ok(EngineEvaluator { market, spec, binding, runner, stop })
     }
 
+    /// Dollars at the start of a run.
+    pub fn cash(&self) -> f64 {
+        self.spec.cash
+    }
+
     /// The whole result of a trial; `None` when it was stopped from outside.
     ///
     /// # Errors

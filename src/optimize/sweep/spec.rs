@@ -25,6 +25,8 @@ pub struct SweepSpec {
     /// Trials of a round.
     pub batch: u64,
     pub prune: bool,
+    /// Resampled histories behind the p-value of the test for superior ability.
+    pub bootstrap: u64,
     /// The run that the parameters of a trial are merged into.
     pub run: RunSpec,
 }
@@ -100,6 +102,7 @@ impl SweepSpec {
             self.trials,
             self.batch,
             self.prune,
+            self.bootstrap,
         ]);
         Ok(blake3::hash(body.to_string().as_bytes()).to_hex().to_string())
     }

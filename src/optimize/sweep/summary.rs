@@ -1,12 +1,14 @@
 //! The end of a sweep: `trials.parquet` and `summary.json`, made of nothing but the files of the folder.
 
 use super::findings::{at_bounds, importance, neighbours, pareto_front};
+use super::judgement::{MOST_COMPARED, judge};
 use super::store::{SUMMARY_FILE, read_sweep, write_json};
 use super::table::write_table;
 use super::{Status, SweepError, SweepFile, for_each_trial};
-use crate::optimize::{History, Outcome, Space, Trial};
-use crate::stats::quantile_sorted;
+use crate::optimize::{History, Merit, Outcome, Space, Trial};
+use crate::stats::overfit::{neighbourhood_median, verdict};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Trials shown beside the best one.
@@ -47,9 +49,11 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     let count = |status: fn(&Outcome) -> bool| {
         history.trials.iter().filter(|trial| trial.outcome.as_ref().is_some_and(status)).count()
     };
-    let top = top(history);
+    let ranked = ranking(history);
+    let judgement = judge(dir, sweep, history, &ranked)?;
+    let top = &ranked[..ranked.len().min(TOP)];
     let best = top.first().copied();
-    let metrics = metrics_of(dir, &history.space, &top)?;
+    let metrics = metrics_of(dir, &history.space, top)?;
     let describe = |k: usize| -> Json {
         let trial = &history.trials[k];
         let values = match &trial.outcome {
@@ -86,6 +90,17 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     } else if !feasible {
         warnings.push("no trial meets the constraints: the best is the one that violates them least".to_string());
     }
+    let stability = best.map(|k| Stability::of(history, k));
+    let verdict = judgement.evidence.map(|mut evidence| {
+        evidence.neighbourhood = stability.as_ref().and_then(|stability| stability.turned(history));
+        verdict(&evidence)
+    });
+    if ranked.len() > MOST_COMPARED {
+        warnings.push(format!(
+            "PBO, SPA and correlation compare the best {MOST_COMPARED} of {} trials; the deflated Sharpe ratio counts all",
+            ranked.len()
+        ));
+    }
     let document = json!({
         "version": sweep.version,
         "fingerprint": sweep.fingerprint,
@@ -112,8 +127,12 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
         "top": top.iter().map(|&k| shown(k)).collect::<Vec<_>>(),
         "pareto": front,
         "importance": importance,
-        "stability": best.map(|k| stability(history, k)),
+        "stability": stability.as_ref().map(Stability::to_json),
         "bounds": bounds,
+        "overfit": judgement.figures,
+        "verdict": verdict.map(|verdict| json!({
+            "grade": verdict.grade, "words": verdict.grade.words(), "reasons": verdict.reasons,
+        })),
         "warnings": warnings,
     });
     match document {
@@ -122,22 +141,19 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     }
 }
 
-/// The best trials by the first objective, feasible ones first, the earlier of equals first.
-fn top(history: &History) -> Vec<usize> {
-    let mut ranked: Vec<(usize, crate::optimize::Merit)> = (0..history.trials.len())
+/// Trials with a value, the best by the first objective first: feasible ones before others, the earlier of equals
+/// before the later.
+fn ranking(history: &History) -> Vec<usize> {
+    let mut ranked: Vec<(usize, Merit)> = (0..history.trials.len())
         .filter_map(|k| history.merit(k).filter(|merit| merit.is_known()).map(|merit| (k, merit)))
         .collect();
     ranked.sort_by(|(_, a), (_, b)| a.compare(b));
-    ranked.into_iter().take(TOP).map(|(k, _)| k).collect()
+    ranked.into_iter().map(|(k, _)| k).collect()
 }
 
 /// All metrics of some trials.
-fn metrics_of(
-    dir: &Path,
-    space: &Space,
-    trials: &[usize],
-) -> Result<std::collections::BTreeMap<usize, Map<String, Json>>, SweepError> {
-    let mut found = std::collections::BTreeMap::new();
+fn metrics_of(dir: &Path, space: &Space, trials: &[usize]) -> Result<BTreeMap<usize, Map<String, Json>>, SweepError> {
+    let mut found = BTreeMap::new();
     for_each_trial(dir, space, |trial| {
         let id = usize::try_from(trial.id).unwrap_or(usize::MAX);
         if trials.contains(&id) {
@@ -149,17 +165,31 @@ fn metrics_of(
 }
 
 /// The first objective of the best trial, and around it.
-fn stability(history: &History, best: usize) -> Json {
-    let value = |k: usize| match &history.trials[k].outcome {
-        Some(Outcome::Complete { values, .. }) => values.first().copied().filter(|v| v.is_finite()),
-        _ => None,
-    };
-    let around = neighbours(history, best);
-    let mut values: Vec<f64> = around.iter().filter_map(|&k| value(k)).collect();
-    values.sort_by(f64::total_cmp);
-    json!({
-        "best": value(best),
-        "neighbours": around,
-        "neighbour_median": if values.is_empty() { None } else { Some(quantile_sorted(&values, 0.5)) },
-    })
+struct Stability {
+    best: Option<f64>,
+    neighbours: Vec<usize>,
+    median: Option<f64>,
+}
+
+impl Stability {
+    fn of(history: &History, best: usize) -> Stability {
+        let value = |trial: &Trial| match &trial.outcome {
+            Some(Outcome::Complete { values, .. }) => values.first().copied().filter(|v| v.is_finite()),
+            _ => None,
+        };
+        let values: Vec<Option<f64>> = history.trials.iter().map(value).collect();
+        let neighbours = neighbours(history, best);
+        Stability { best: values[best], median: neighbourhood_median(&values, &neighbours), neighbours }
+    }
+
+    fn to_json(&self) -> Json {
+        json!({ "best": self.best, "neighbours": self.neighbours, "neighbour_median": self.median })
+    }
+
+    /// Both figures, turned so that more is better.
+    fn turned(&self, history: &History) -> Option<(f64, f64)> {
+        let more = history.goal.objectives.first().is_none_or(|(_, more)| *more);
+        let turn = |value: f64| if more { value } else { -value };
+        self.best.map(turn).zip(self.median.map(turn))
+    }
 }
