@@ -9,7 +9,8 @@ use super::sweep::sweep_error;
 use crate::backtest::store::{
     RunEntry, StoreError, Summary, list_runs, read_summary, remove_abandoned, remove_run, resolve_run,
 };
-use crate::optimize::sweep::store::{find_sweep, list_sweeps};
+use crate::optimize::sweep::store::{self, find_sweep, list_sweeps};
+use crate::optimize::walk_forward::store::{is_walk_forward, read_summary as read_walk_forward};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ pub struct RunsArgs {
 /// What to do with the runs; `list` when nothing is said.
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// All runs and sweeps, newest first
+    /// All runs, sweeps and walk-forward analyses, newest first
     List,
     /// One run in numbers
     Show {
@@ -114,11 +115,12 @@ fn some(names: &[String], most: usize) -> String {
 fn list(args: &RunsArgs) -> Result<(), CliError> {
     let runs = list_runs(&args.out).map_err(store_error)?;
     let sweeps = list_sweeps(&args.out).map_err(sweep_error)?;
+    let walks = sweeps::walks(&args.out)?;
     if args.json {
         let entries = runs.iter().map(entry_json).chain(sweeps.iter().map(sweeps::entry_json));
-        return print_json(&Value::Array(entries.collect()));
+        return print_json(&Value::Array(entries.chain(walks.iter().map(sweeps::walk_json)).collect()));
     }
-    if runs.is_empty() && sweeps.is_empty() {
+    if runs.is_empty() && sweeps.is_empty() && walks.is_empty() {
         eprintln!("no runs in {}", args.out.display());
         return Ok(());
     }
@@ -144,6 +146,7 @@ fn list(args: &RunsArgs) -> Result<(), CliError> {
         text.push_str(&aligned(&rows, 4));
     }
     text.push_str(&sweeps::table(&sweeps, !text.is_empty()));
+    text.push_str(&sweeps::walk_table(&walks, !text.is_empty()));
     print(&text)
 }
 
@@ -173,6 +176,9 @@ fn entry_json(run: &RunEntry) -> Value {
 fn show(args: &RunsArgs, name: &str) -> Result<(), CliError> {
     if let Some(dir) = find_sweep(&args.out, name).map_err(sweep_error)? {
         return super::sweep::show_stored(&dir, args.json);
+    }
+    if let Some(dir) = store::find(&args.out, name, is_walk_forward).map_err(sweep_error)? {
+        return print_json(&read_walk_forward(&dir).map_err(sweep_error)?);
     }
     let dir = resolve_run(&args.out, name).map_err(store_error)?;
     let summary = read_summary(&dir).map_err(store_error)?;

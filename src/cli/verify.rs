@@ -8,12 +8,13 @@ use super::{CliError, interrupt};
 use crate::backtest::store::{self, resolve_run};
 use crate::backtest::{RunSpec, execute};
 use crate::data::load;
-use crate::optimize::sweep;
+use crate::optimize::walk_forward::store::is_walk_forward;
+use crate::optimize::{sweep, walk_forward};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Runs a stored run (or sweep) again from its own run.json (or sweep.json) and compares every file: exit 0 when
-/// they are the same, 1 with the first difference.
+/// Runs a stored run, sweep or walk-forward analysis again from its own run.json (sweep.json, walk_forward.json)
+/// and compares every file: exit 0 when they are the same, 1 with the first difference.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the run, or the beginning of its name
@@ -27,6 +28,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     if let Some(dir) = sweep::store::find_sweep(&args.out, &args.run).map_err(sweep_error)? {
         return verify_sweep(&dir);
+    }
+    if let Some(dir) = sweep::store::find(&args.out, &args.run, is_walk_forward).map_err(sweep_error)? {
+        return verify_walk_forward(&dir);
     }
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
     let path = dir.join(store::RUN_FILE);
@@ -121,6 +125,49 @@ fn verify_sweep(dir: &Path) -> Result<(), CliError> {
     }
     for name in names {
         if read(dir, name)? != read(&new, name)? {
+            return different(format!("{name}: other bytes"));
+        }
+    }
+    print(&format!("{}: same, bit for bit\n", dir.display()))
+}
+
+/// Runs a walk-forward analysis again and compares windows, equity and summary.
+fn verify_walk_forward(dir: &Path) -> Result<(), CliError> {
+    let (spec, data_hash) = walk_forward::store::read(dir).map_err(sweep_error)?;
+    let different = |text: String| -> Result<(), CliError> {
+        print(&format!("{}: different: {text}\n", dir.display()))?;
+        Err(CliError::Different)
+    };
+    let market = load(&spec.search.run.data).map_err(CliError::input)?;
+    if market.data_hash != data_hash {
+        return different(format!(
+            "data_hash: the data are not those of the stored run: {data_hash} then, {} now",
+            market.data_hash
+        ));
+    }
+    let result = walk_forward::run(&spec, &market, interrupt::flag()?, &|_, _, _| {}).map_err(sweep_error)?;
+    let scratch = tempfile::tempdir().map_err(|error| CliError::failed(format!("temporary folder: {error}")))?;
+    let elapsed = sweep::SweepElapsed::default();
+    let new =
+        walk_forward::write(scratch.path(), "again", &spec, &market, &result, &[], elapsed).map_err(sweep_error)?;
+    let (mut a, mut b) = (
+        walk_forward::store::read_summary(dir).map_err(sweep_error)?,
+        walk_forward::store::read_summary(&new).map_err(sweep_error)?,
+    );
+    for value in [&mut a, &mut b] {
+        if let Some(map) = value.as_object_mut() {
+            map.remove("elapsed");
+        }
+    }
+    if let Some(text) = json_difference("", &a, &b) {
+        return different(format!("{}: {text}", store::SUMMARY_FILE));
+    }
+    for name in [walk_forward::store::WINDOWS_FILE, walk_forward::store::EQUITY_FILE] {
+        let read = |dir: &Path| {
+            let path = dir.join(name);
+            std::fs::read(&path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+        };
+        if read(dir)? != read(&new)? {
             return different(format!("{name}: other bytes"));
         }
     }

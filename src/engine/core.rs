@@ -228,7 +228,11 @@ impl<'m> Core<'m> {
                 }
                 Command::Replace(id, change) => {
                     if let Some(symbol) = self.open_order(strategy, id) {
-                        venue.replace(symbol, id, Some(change), now);
+                        let record = self.portfolio.order(id);
+                        match self.desk.approve_change(&record.order, change) {
+                            Ok(change) => venue.replace(symbol, id, change, now),
+                            Err(reason) => self.portfolio.change_state(id, now, record.state, reason),
+                        }
                     }
                 }
             }

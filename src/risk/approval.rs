@@ -35,6 +35,6 @@ pub trait Venue {
     /// Asks to cancel an order.
     fn cancel(&mut self, symbol: SymbolId, id: OrderId, decided: Nanos);
 
-    /// Asks to change an order; `None` cancels it.
-    fn replace(&mut self, symbol: SymbolId, id: OrderId, change: Option<OrderChange>, decided: Nanos);
+    /// Asks to change an order.
+    fn replace(&mut self, symbol: SymbolId, id: OrderId, change: Approved<OrderChange>, decided: Nanos);
 }

@@ -3,7 +3,7 @@
 use super::approval::Approved;
 use crate::market::SymbolId;
 use crate::trading::{
-    AccountKind, AccountRules, Instruments, Order, OrderKind, OrderRequest, Portfolio, Side, TimeInForce,
+    AccountKind, AccountRules, Instruments, Order, OrderChange, OrderKind, OrderRequest, Portfolio, Side, TimeInForce,
 };
 use std::collections::BTreeMap;
 
@@ -166,6 +166,21 @@ impl RiskDesk {
         Ok(Approved::new(order))
     }
 
+    /// Approves a change of an open order, or says why not. A change may not enlarge an order: every share that is
+    /// bought or sold passes [`RiskDesk::approve`] as part of an order.
+    pub fn approve_change(&self, order: &Order, change: OrderChange) -> Result<Approved<OrderChange>, &'static str> {
+        if change.qty.is_some_and(|qty| !(qty.is_finite() && qty >= 0.0)) {
+            return Err("change refused: quantity must not be negative");
+        }
+        if change.qty.is_some_and(|qty| qty > order.request.qty) {
+            return Err("change refused: it would enlarge the order");
+        }
+        if [change.limit, change.stop].iter().flatten().any(|&price| !is_price(price)) {
+            return Err("change refused: prices must be positive");
+        }
+        Ok(Approved::new(change))
+    }
+
     fn check_positions(&self, order: &Order, portfolio: &Portfolio) -> Result<(), &'static str> {
         let strategy = usize::from(order.strategy);
         if self.bound[strategy] && self.taken(order.request.symbol, portfolio) >= self.limits.max_open_positions {
@@ -305,13 +320,16 @@ pub fn night_costs(dollars: f64, yearly_rate: f64) -> f64 {
     dollars * yearly_rate / 360.0
 }
 
+fn is_price(price: f64) -> bool {
+    price.is_finite() && price > 0.0
+}
+
 /// What no venue would take.
 fn check_form(request: &OrderRequest) -> Result<(), &'static str> {
     if !(request.qty.is_finite() && request.qty > 0.0) {
         return Err("quantity must be positive");
     }
-    let positive = |price: Option<f64>| price.is_none_or(|p| p.is_finite() && p > 0.0);
-    if !positive(request.kind.limit()) || !positive(request.kind.stop()) {
+    if !request.kind.limit().is_none_or(is_price) || !request.kind.stop().is_none_or(is_price) {
         return Err("prices must be positive");
     }
     let limit_or_market = matches!(request.kind, OrderKind::Market | OrderKind::Limit { .. });

@@ -439,6 +439,13 @@ impl<'m> SimVenue<'m> {
         }
     }
 
+    /// A change, or a cancel (`None`), on its way after an order.
+    fn send_after(&mut self, symbol: SymbolId, id: OrderId, change: Option<OrderChange>, decided: Nanos) {
+        let arrival = decided + self.rules.latency;
+        self.books[symbol.index()].in_flight.push(InFlight { arrival, id, change });
+        self.activate(symbol);
+    }
+
     fn activate(&mut self, symbol: SymbolId) {
         if let Err(at) = self.active.binary_search(&symbol) {
             self.active.insert(at, symbol);
@@ -569,13 +576,11 @@ impl Venue for SimVenue<'_> {
     }
 
     fn cancel(&mut self, symbol: SymbolId, id: OrderId, decided: Nanos) {
-        self.replace(symbol, id, None, decided);
+        self.send_after(symbol, id, None, decided);
     }
 
-    fn replace(&mut self, symbol: SymbolId, id: OrderId, change: Option<OrderChange>, decided: Nanos) {
-        let arrival = decided + self.rules.latency;
-        self.books[symbol.index()].in_flight.push(InFlight { arrival, id, change });
-        self.activate(symbol);
+    fn replace(&mut self, symbol: SymbolId, id: OrderId, change: Approved<OrderChange>, decided: Nanos) {
+        self.send_after(symbol, id, Some(change.into_inner()), decided);
     }
 }
 

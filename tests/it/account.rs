@@ -13,7 +13,10 @@ use tradebot::engine::StrategySetup;
 use tradebot::market::{ActionKind, Bar, CorporateAction, MINUTE, Market, SECOND, format_time, parse_time};
 use tradebot::sim::SimRules;
 use tradebot::strategies::{OrdersFromFile, parse_order_lines};
-use tradebot::trading::{AccountKind, AccountRules, OrderRecord, OrderState};
+use tradebot::trading::{
+    AccountKind, AccountRules, OrderChange, OrderId, OrderKind, OrderRecord, OrderRequest, OrderState, Orders, Setup,
+    Side, Strategy, View, Wake,
+};
 
 const DATES: [&str; 3] = ["2024-03-26", "2024-03-27", "2024-03-28"];
 
@@ -610,5 +613,49 @@ fn equal_fills_are_not_ambiguous() {
     for seconds in [0, 30, 60] {
         let result = run_lines(&market, &with_latency(seconds), &lines);
         assert_eq!((result.fills.len(), result.ambiguity.trades, result.ambiguity.pnl), (2, 0, 0.0), "{seconds}");
+    }
+}
+
+/// Rests a purchase of 10 below the market and asks for changes of it, one a bar.
+struct Changes(Vec<OrderChange>);
+
+impl Strategy for Changes {
+    fn name(&self) -> &str {
+        "changes"
+    }
+
+    fn start(&mut self, _: &mut Setup<'_>) -> Wake {
+        Wake::NEXT_BAR
+    }
+
+    fn decide(&mut self, view: &View<'_>, orders: &mut Orders<'_>) -> Wake {
+        if view.order(OrderId(0)).is_none() {
+            let symbol = view.symbol("A").expect("the symbol");
+            let kind = OrderKind::Limit { limit: 90.0 };
+            orders.submit(OrderRequest { kind, ..OrderRequest::market(symbol, Side::Buy, 10.0, "rest") });
+        } else if let Some(change) = self.0.pop() {
+            orders.replace(OrderId(0), change);
+        }
+        Wake::NEXT_BAR
+    }
+}
+
+/// What the orders of a strategy may buy passes the desk when they are sent; a change is no way around it.
+#[test]
+fn a_change_cannot_enlarge_an_order() {
+    let change = |qty: Option<f64>, limit| OrderChange { qty, limit, stop: None };
+    let cases = [
+        (change(Some(100.0), None), "change refused: it would enlarge the order", 10.0),
+        (change(Some(f64::NAN), None), "change refused: quantity must not be negative", 10.0),
+        (change(None, Some(-1.0)), "change refused: prices must be positive", 10.0),
+        (change(Some(4.0), Some(95.0)), "changed", 4.0),
+    ];
+    for (change, reason, qty) in cases {
+        let market = SmallMarket::new("2024-03-11", "2024-03-11").symbol("A", |_, _| Some(flat(100.0))).build();
+        let strategy = Box::new(Changes(vec![change]));
+        let setup = StrategySetup { strategy, bound_to_position_limit: false };
+        let result = run_with(&market, &plain_run(), vec![setup]);
+        assert!(result.order_events.iter().any(|e| e.reason == reason), "{reason}: {:?}", result.order_events);
+        assert_eq!(result.orders[0].order.request.qty, qty, "{reason}");
     }
 }

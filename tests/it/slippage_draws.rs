@@ -16,8 +16,8 @@ fn draws_are_the_same_to_the_last_bit() {
     let draw = |seed, symbol, number| model.draw(symbol_key(seed, symbol), number).to_bits();
     let known: [(u64, &str, u32, u64); 6] = [
         (1, "SPY", 0, 0x3fbf_3980_94db_b878),
-        (1, "SPY", 1, 0xbf92_9688_1329_a130),
-        (1, "SPY", 1_000_000, 0x3fcc_e028_c81e_6314),
+        (1, "SPY", 1, 0xbf92_9688_1329_a128),
+        (1, "SPY", 1_000_000, 0x3fcc_e028_c81e_6313),
         (1, "AAPL", 0, 0x3fcb_7ae4_9d11_0ecc),
         (2, "SPY", 0, 0x3fc3_6ad5_2a25_bec9),
         (u64::MAX, "BRK.B", 7, 0x3fbf_2698_c5e5_cec7),

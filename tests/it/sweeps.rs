@@ -253,7 +253,36 @@ fn what_changed_is_said_and_nothing_is_resumed() {
     std::fs::write(place.path().join("bars.csv"), format!("{rest}\n")).expect("written");
     let output = place.tbot(&["sweep", "--resume", &name]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("data_hash was"), "{}", text(&output.stderr));
+    let words = text(&output.stderr);
+    assert!(words.contains("data_hash was") && words.contains("bars was 460 and is 459 now"), "{words}");
+}
+
+#[test]
+fn a_space_from_a_file_has_parameters_that_count_only_sometimes() {
+    let place = Place::new();
+    let file = "where = \"open.target_r > 1.5\"\n\"open.stop\" = \"none|range\"\n\
+                [\"open.target_r\"]\ntype = \"float\"\nlow = 1.0\nhigh = 3.0\nstep = 1.0\n\
+                parent = { name = \"open.stop\", in = [\"range\"] }\n";
+    std::fs::write(place.path().join("space.toml"), file).expect("written");
+    let run = ["sweep", "--quiet", "--symbols=SIM01", "--bars=1000", "--set=OPTIMIZER_ALGORITHM=grid_search"];
+    let output = place.tbot(&[&run[..], &["--space-file=space.toml", "--objective=total_return"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let dir = place.path().join(text(&output.stdout).trim_end());
+    assert!(dir.starts_with(place.path().join("backtest_results/strategy_tuning")), "OPTIMIZER_OUTPUT_DIR");
+    let params: Vec<String> = trials(&dir).iter().map(|trial| trial["params"].to_string()).collect();
+    assert_eq!(
+        params,
+        [
+            r#"{"open.stop":"none"}"#,
+            r#"{"open.stop":"range","open.target_r":2.0}"#,
+            r#"{"open.stop":"range","open.target_r":3.0}"#
+        ]
+    );
+    // Found by its name from the folder of results, and resumed without repeating anything.
+    let name = dir.file_name().expect("a name").to_string_lossy().into_owned();
+    let output = place.tbot(&["sweep", "--quiet", "--resume", &name]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(place.tbot(&["verify", &name]).status.success());
 }
 
 #[test]

@@ -136,6 +136,23 @@ fn what_comes_later_changes_no_choice() {
 }
 
 #[test]
+fn an_analysis_is_listed_and_verified() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let dir = walk(place.path(), "out", &[&DAILY[..], &["--train=120", "--test=60", "--step=60"]].concat());
+    let output = tbot_in(place.path(), &["runs", "--json", "--out=out"]);
+    let list: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((list[0]["kind"].as_str(), list[0]["windows"].as_u64()), (Some("walk_forward"), Some(2)));
+    let name = dir.to_string_lossy().into_owned();
+    let verify = tbot_in(place.path(), &["verify", &name]);
+    assert!(verify.status.success(), "{}{}", text(&verify.stdout), text(&verify.stderr));
+    let rows = std::fs::read_to_string(dir.join("windows.csv")).expect("windows.csv");
+    std::fs::write(dir.join("windows.csv"), rows.replacen("0,", "0,1", 1)).expect("written");
+    let verify = tbot_in(place.path(), &["verify", &name]);
+    assert_eq!(verify.status.code(), Some(1));
+    assert!(text(&verify.stdout).contains("windows.csv"), "{}", text(&verify.stdout));
+}
+
+#[test]
 fn too_few_sessions_are_refused() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let mut all = vec!["walk-forward", "--out=out", "--train=300", "--test=30"];

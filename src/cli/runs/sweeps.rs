@@ -1,9 +1,83 @@
-//! Sweeps in the list of runs.
+//! Sweeps and walk-forward analyses in the list of runs.
 
 use super::some;
+use crate::cli::CliError;
 use crate::cli::output::aligned;
-use crate::optimize::sweep::store::SweepEntry;
+use crate::cli::sweep::sweep_error;
+use crate::optimize::sweep::store::{self, SweepEntry};
+use crate::optimize::walk_forward::store::{is_walk_forward, read_summary};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// A walk-forward analysis: name, folder, summary.
+pub(super) type Walk = (String, PathBuf, Value);
+
+/// The walk-forward analyses of a result folder, newest first; one that cannot be read is named on stderr.
+pub(super) fn walks(out: &Path) -> Result<Vec<Walk>, CliError> {
+    let mut walks = Vec::new();
+    for (name, path) in store::list(out, is_walk_forward).map_err(sweep_error)? {
+        match read_summary(&path) {
+            Ok(summary) => walks.push((name, path, summary)),
+            Err(error) => eprintln!("{name}: {error}"),
+        }
+    }
+    Ok(walks)
+}
+
+/// A walk-forward analysis as an entry of the list.
+pub(super) fn walk_json((name, path, summary): &Walk) -> Value {
+    let mut entry = json!({ "kind": "walk_forward", "run_id": name, "path": path.to_string_lossy() });
+    for key in [
+        "version",
+        "fingerprint",
+        "method",
+        "strategies",
+        "symbols",
+        "from",
+        "to",
+        "objectives",
+        "windows",
+        "trials",
+        "efficiency",
+    ] {
+        entry[key] = summary[key].clone();
+    }
+    for key in ["total_return", "sharpe", "max_drawdown"] {
+        entry[key] = summary["metrics"][key].clone();
+    }
+    entry
+}
+
+/// The walk-forward analyses as a table; empty without any.
+pub(super) fn walk_table(walks: &[Walk], below_others: bool) -> String {
+    if walks.is_empty() {
+        return String::new();
+    }
+    let head = ["walk-forward", "version", "method", "strategies", "span", "windows", "return", "sharpe", "efficiency"];
+    let mut rows = vec![head.map(str::to_string).to_vec()];
+    for (name, _, summary) in walks {
+        let word = |key: &str| summary[key].as_str().unwrap_or("").to_string();
+        let strategies: Vec<String> = summary["strategies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(String::from)
+            .collect();
+        rows.push(vec![
+            name.clone(),
+            word("version"),
+            word("method"),
+            some(&strategies, 4),
+            format!("{}..{}", word("from"), word("to")),
+            summary["windows"].to_string(),
+            super::percent(summary["metrics"]["total_return"].as_f64()),
+            super::ratio(summary["metrics"]["sharpe"].as_f64()),
+            super::percent(summary["efficiency"].as_f64()),
+        ]);
+    }
+    format!("{}{}", if below_others { "\n" } else { "" }, aligned(&rows, 5))
+}
 
 /// A sweep as an entry of the list.
 pub(super) fn entry_json(entry: &SweepEntry) -> Value {

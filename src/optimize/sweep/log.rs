@@ -18,8 +18,8 @@ pub const RETURNS_FILE: &str = "returns.f64";
 
 /// Where finished trials go, in order of id.
 pub trait Record: Send {
-    /// Adds a trial with its daily returns, padded to the width of the study.
-    fn append(&mut self, trial: &TrialRecord, returns: &[f64]) -> Result<(), SweepError>;
+    /// Adds a trial, its line, and its daily returns, padded to the width of the study.
+    fn append(&mut self, trial: &TrialRecord, line: &str, returns: &[f64]) -> Result<(), SweepError>;
 
     /// The returns of the trial that was added as number `row`, from 0.
     fn returns(&mut self, row: u64) -> Result<Vec<f64>, SweepError>;
@@ -31,7 +31,6 @@ pub trait Record: Send {
 /// The record in files. The log is locked: a second process is refused.
 #[derive(Debug)]
 pub struct Log {
-    space: Space,
     /// Sessions: values of a row.
     width: usize,
     trials_path: PathBuf,
@@ -72,7 +71,7 @@ impl Log {
         ends.truncate(kept);
         trials.set_len(ends.last().copied().unwrap_or(0)).map_err(SweepError::writing(&trials_path))?;
         returns.set_len(kept as u64 * row).map_err(SweepError::writing(&returns_path))?;
-        let log = Log { space: space.clone(), width, trials_path, returns_path, trials, returns };
+        let log = Log { width, trials_path, returns_path, trials, returns };
         Ok((log, records))
     }
 }
@@ -176,13 +175,12 @@ impl Rows {
 }
 
 impl Record for Log {
-    fn append(&mut self, trial: &TrialRecord, returns: &[f64]) -> Result<(), SweepError> {
+    fn append(&mut self, _: &TrialRecord, line: &str, returns: &[f64]) -> Result<(), SweepError> {
         let mut row = Vec::with_capacity(self.width * 8);
         for value in returns {
             row.extend_from_slice(&value.to_le_bytes());
         }
         self.returns.write_all(&row).map_err(SweepError::writing(&self.returns_path))?;
-        let line = trial.to_line(&self.space) + "\n";
         self.trials.write_all(line.as_bytes()).map_err(SweepError::writing(&self.trials_path))
     }
 
@@ -212,7 +210,7 @@ pub struct Memory {
 }
 
 impl Record for Memory {
-    fn append(&mut self, trial: &TrialRecord, returns: &[f64]) -> Result<(), SweepError> {
+    fn append(&mut self, trial: &TrialRecord, _: &str, returns: &[f64]) -> Result<(), SweepError> {
         self.trials.push(trial.clone());
         self.returns.push(returns.to_vec());
         Ok(())

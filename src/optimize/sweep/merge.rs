@@ -126,7 +126,7 @@ fn join(parts: &[&Path], whole: &SweepFile, dir: &Path) -> Result<(), SweepError
         let Some((trial, returns)) = source.next()? else {
             return Err(SweepError::Internal(format!("trial {id} is gone")));
         };
-        log.append(&trial, &returns)?;
+        log.append(&trial, &trial.to_line(&space), &returns)?;
     }
     log.sync()
 }

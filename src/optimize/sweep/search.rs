@@ -187,7 +187,9 @@ impl Search<'_> {
                 returns.resize(width, 0.0);
             }
         }
-        Some(Finished { trial, returns, bars })
+        // Made here, by the thread that evaluated, and not where trials wait for each other.
+        let line = trial.to_line(self.space);
+        Some(Finished { trial, line, returns, bars })
     }
 }
 
@@ -207,6 +209,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Finished {
     trial: TrialRecord,
+    line: String,
     returns: Vec<f64>,
     bars: u64,
 }
@@ -226,7 +229,7 @@ impl Turnstile<'_> {
         while self.error.is_none()
             && let Some(finished) = self.ready.get_mut(&self.next).and_then(|(_, waiting)| waiting.take())
         {
-            match self.record.append(&finished.trial, &finished.returns) {
+            match self.record.append(&finished.trial, &finished.line, &finished.returns) {
                 Ok(()) => {
                     self.next += 1;
                     progress(&finished.trial, finished.bars);
@@ -234,5 +237,162 @@ impl Turnstile<'_> {
                 Err(error) => self.error = Some(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Evaluation, Memory};
+    use super::*;
+    use crate::optimize::{Outcome, Value, method};
+    use crate::stats::performance;
+    use std::time::Duration;
+
+    const SESSIONS: usize = 80;
+
+    /// A made-up backtest: the return of every day grows with `x`, and 13 fails. Later trials finish sooner, so
+    /// that the order of finishing is not that of the trials.
+    struct Slope;
+
+    impl Evaluate for Slope {
+        fn evaluate(&self, params: &Params, sessions: Range<usize>, gate: Option<&Gate<'_>>) -> Evaluated {
+            let Some(Value::Int(x)) = params[0] else { return Evaluated::Failed("no x".to_string()) };
+            std::thread::sleep(Duration::from_micros(40 * (30 - x.unsigned_abs().min(30))));
+            if x == 13 {
+                return Evaluated::Failed("unlucky".to_string());
+            }
+            let daily = |day: usize| 0.0001 * (x as f64) + 0.001 * ((day * 7 % 11) as f64 - 5.0);
+            let daily_returns: Vec<f64> = sessions.clone().map(daily).collect();
+            for &rung in gate.map_or(&[][..], |gate| gate.rungs) {
+                if gate.is_some_and(|gate| !(gate.keeps)(&daily_returns[..rung])) {
+                    return Evaluated::Pruned { sessions: rung };
+                }
+            }
+            let metrics = performance(&daily_returns, 0.0, None, Some(&[])).expect("finite returns");
+            Evaluated::Complete(Box::new(Evaluation { metrics, daily_returns, fills: 0, orders: 0, bars: 1 }))
+        }
+    }
+
+    /// A record that fails after some trials.
+    struct Full(Memory, usize);
+
+    impl Record for Full {
+        fn append(&mut self, trial: &TrialRecord, line: &str, returns: &[f64]) -> Result<(), SweepError> {
+            if self.0.trials.len() == self.1 {
+                return Err(SweepError::Internal("no room".to_string()));
+            }
+            self.0.append(trial, line, returns)
+        }
+
+        fn returns(&mut self, row: u64) -> Result<Vec<f64>, SweepError> {
+            self.0.returns(row)
+        }
+
+        fn sync(&mut self) -> Result<(), SweepError> {
+            Ok(())
+        }
+    }
+
+    fn search(
+        prune: bool,
+        batch: usize,
+        told: Vec<TrialRecord>,
+        record: &mut dyn Record,
+        stop: &AtomicBool,
+        progress: &(dyn Fn(&TrialRecord, u64) + Sync),
+    ) -> Result<History, SweepError> {
+        let space = Space::from_flags(&["x=0..29:1"]).expect("a space");
+        let aim = Aim::parse(&["sharpe".to_string()], &[]).expect("an aim");
+        let settings = SearchSettings { seed: 1, budget: 30, batch, noisy: false };
+        let mut method = method("grid", &space, &aim.goal(), &settings).expect("a method");
+        let search = Search {
+            space: &space,
+            aim: &aim,
+            evaluator: &Slope,
+            sessions: 0..SESSIONS,
+            settings: &settings,
+            prune,
+            shard: None,
+            stop,
+            progress,
+        };
+        search.run(method.as_mut(), told, record)
+    }
+
+    fn plain(prune: bool, batch: usize) -> (History, Memory) {
+        let mut memory = Memory::default();
+        let history = search(prune, batch, Vec::new(), &mut memory, &AtomicBool::new(false), &|_, _| {});
+        (history.expect("a whole search"), memory)
+    }
+
+    #[test]
+    fn trials_are_recorded_in_order_and_failures_count() {
+        let (history, memory) = plain(false, 30);
+        assert_eq!(memory.trials.iter().map(|trial| trial.id).collect::<Vec<_>>(), (0..30).collect::<Vec<_>>());
+        assert_eq!(history.best(), Some(29));
+        assert_eq!(history.trials[13].outcome, Some(Outcome::Failed));
+        assert_eq!(memory.trials[13].reason.as_deref(), Some("unlucky"));
+        assert!(memory.returns[13].iter().all(|r| r.is_nan()) && memory.returns[13].len() == SESSIONS);
+    }
+
+    #[test]
+    fn only_rounds_before_decide_what_is_pruned() {
+        let worse = |id: u64| matches!(id, 15..=19);
+        // The axis the other way round would prune all but the first round; here later trials are better.
+        let (_, memory) = plain(true, 10);
+        assert!(memory.trials.iter().all(|trial| trial.status != Status::Pruned));
+        let (_, whole) = plain(true, 30);
+        assert!(whole.trials.iter().all(|trial| trial.status != Status::Pruned), "one round has no incumbent");
+        // Told that trial 9 had the returns of the best, the second round is below it.
+        let (_, first) = plain(false, 10);
+        let mut record = Memory { trials: Vec::new(), returns: Vec::new() };
+        let mut told = Vec::new();
+        for k in 0..10 {
+            let (from, id) = if k == 9 { (29, 9) } else { (k, k as u64) };
+            let trial = TrialRecord { id, params: first.trials[k].params.clone(), ..first.trials[from].clone() };
+            record.append(&trial, "", &first.returns[from]).expect("memory");
+            told.push(trial);
+        }
+        search(true, 10, told, &mut record, &AtomicBool::new(false), &|_, _| {}).expect("a whole search");
+        assert!(record.trials.iter().filter(|t| worse(t.id)).all(|trial| trial.status == Status::Pruned));
+        assert!(record.trials.iter().all(|t| t.status != Status::Pruned || t.values.is_empty()), "no partial values");
+    }
+
+    #[test]
+    fn a_stopped_search_goes_on_to_the_same_end() {
+        let (_, whole) = plain(false, 8);
+        let (mut record, stop) = (Memory::default(), AtomicBool::new(false));
+        let halt = |trial: &TrialRecord, _| {
+            if trial.id == 11 {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let stopped = search(false, 8, Vec::new(), &mut record, &stop, &halt);
+        assert!(matches!(stopped, Err(SweepError::Interrupted)));
+        assert!(record.trials.len() >= 12 && record.trials.len() < 30, "{}", record.trials.len());
+        let told = record.trials.clone();
+        search(false, 8, told, &mut record, &AtomicBool::new(false), &|_, _| {}).expect("a whole search");
+        assert_eq!(record.trials, whole.trials);
+    }
+
+    #[test]
+    fn a_record_without_room_ends_the_search() {
+        let mut record = Full(Memory::default(), 5);
+        let result = search(false, 8, Vec::new(), &mut record, &AtomicBool::new(false), &|_, _| {});
+        assert!(matches!(result, Err(SweepError::Internal(text)) if text == "no room"));
+        assert_eq!(record.0.trials.len(), 5);
+    }
+
+    #[test]
+    fn a_foreign_log_is_refused() {
+        let (_, whole) = plain(false, 8);
+        let mut told = whole.trials[..3].to_vec();
+        told[2].params = vec![Some(Value::Int(7))];
+        let result = search(false, 8, told, &mut Memory::default(), &AtomicBool::new(false), &|_, _| {});
+        assert!(matches!(result, Err(SweepError::Foreign { id: 2, .. })));
+        let mut told = whole.trials[..3].to_vec();
+        told[1].id = 2;
+        let result = search(false, 8, told, &mut Memory::default(), &AtomicBool::new(false), &|_, _| {});
+        assert!(matches!(result, Err(SweepError::File { .. })));
     }
 }

@@ -156,6 +156,11 @@ impl SweepFile {
             ("calendar", json!(self.calendar)),
             ("data_hash", json!(self.data_hash)),
             ("shard", json!(self.shard)),
+            // Named beside the hash, so that one sees what changed in the data.
+            ("symbols", json!(self.symbols)),
+            ("from", json!(self.from)),
+            ("to", json!(self.to)),
+            ("bars", json!(self.bars)),
         ] {
             facts.insert(name.to_string(), value);
         }

@@ -111,41 +111,43 @@ pub struct SweepEntry {
 
 /// The sweeps of a result folder and of its folder for tuning, newest first.
 pub fn list_sweeps(out: &Path) -> Result<Vec<SweepEntry>, SweepError> {
-    let mut entries = Vec::new();
-    for dir in [out.to_path_buf(), out.join(TUNING_FOLDER)] {
-        for (name, path) in folders(&dir)? {
-            if is_sweep(&path) {
-                let summary = read_summary(&path).ok().flatten();
-                entries.push(SweepEntry { sweep: read_sweep(&path), summary, trials: count_lines(&path)?, name, path });
-            }
-        }
-    }
-    entries.sort_by(|a, b| b.name.cmp(&a.name).then(a.path.cmp(&b.path)));
-    Ok(entries)
+    let entry = |(name, path): (String, PathBuf)| {
+        let summary = read_summary(&path).ok().flatten();
+        Ok(SweepEntry { sweep: read_sweep(&path), summary, trials: count_lines(&path)?, name, path })
+    };
+    list(out, is_sweep)?.into_iter().map(entry).collect()
 }
 
 /// The folder of a sweep given as a path, or as its name or an unambiguous beginning of it; `None` when there is
 /// none of that name.
 pub fn find_sweep(out: &Path, name: &str) -> Result<Option<PathBuf>, SweepError> {
+    find(out, name, is_sweep)
+}
+
+/// As [`find_sweep`], for any kind of folder.
+pub fn find(out: &Path, name: &str, is_one: impl Fn(&Path) -> bool) -> Result<Option<PathBuf>, SweepError> {
     let path = Path::new(name);
-    if is_sweep(path) {
+    if is_one(path) {
         return Ok(Some(path.to_path_buf()));
     }
-    let mut found: Vec<PathBuf> = Vec::new();
-    for dir in [out.to_path_buf(), out.join(TUNING_FOLDER)] {
-        for (folder, path) in folders(&dir)? {
-            if is_sweep(&path) && folder == name {
-                return Ok(Some(path));
-            }
-            if is_sweep(&path) && !name.is_empty() && folder.starts_with(name) {
-                found.push(path);
-            }
-        }
+    let mut found = list(out, is_one)?;
+    if let Some((_, path)) = found.iter().find(|(folder, _)| folder == name) {
+        return Ok(Some(path.clone()));
     }
+    found.retain(|(folder, _)| !name.is_empty() && folder.starts_with(name));
     match found.len() {
-        0 | 1 => Ok(found.pop()),
-        count => Err(SweepError::Input(format!("'{name}' is the beginning of {count} sweeps in {}", out.display()))),
+        0 | 1 => Ok(found.pop().map(|(_, path)| path)),
+        count => Err(SweepError::Input(format!("'{name}' is the beginning of {count} folders in {}", out.display()))),
     }
+}
+
+/// Names and paths of the folders of one kind in a result folder and in its folder for tuning, newest first.
+pub fn list(out: &Path, is_one: impl Fn(&Path) -> bool) -> Result<Vec<(String, PathBuf)>, SweepError> {
+    let mut found = folders(out)?;
+    found.extend(folders(&out.join(TUNING_FOLDER))?);
+    found.retain(|(_, path)| is_one(path));
+    found.sort_by(|a, b| b.cmp(a));
+    Ok(found)
 }
 
 /// Sweeps and trials of a result folder over the same data: what was tried before. A sweep that was repeated

@@ -69,7 +69,7 @@ impl TrialRecord {
         self.metrics.get(name).and_then(Json::as_f64)
     }
 
-    /// One line of JSON, without its end.
+    /// One line of JSON, with its end.
     pub fn to_line(&self, space: &Space) -> String {
         let mut line = json!({
             "id": self.id,
@@ -86,7 +86,7 @@ impl TrialRecord {
                 map.insert("reason".into(), json!(reason));
             }
         }
-        line.to_string()
+        line.to_string() + "\n"
     }
 
     /// Reads a line.

@@ -10,9 +10,9 @@
 //! as the test's did, from where the window before left off. Where tests overlap, a session belongs to the window
 //! that was fitted last; sessions that no window tests are left out.
 
-mod store;
+pub mod store;
 
-pub use store::{WALK_FORWARD_FILE, WINDOWS_FILE, write};
+pub use store::write;
 
 use crate::backtest::metrics;
 use crate::market::{Market, Nanos, format_date};

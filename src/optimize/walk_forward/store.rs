@@ -24,8 +24,10 @@ use std::path::{Path, PathBuf};
 pub const WALK_FORWARD_FILE: &str = "walk_forward.json";
 /// A row a window.
 pub const WINDOWS_FILE: &str = "windows.csv";
-const EQUITY_FILE: &str = "equity.parquet";
-const SUMMARY_FILE: &str = "summary.json";
+/// The stitched account out of sample.
+pub const EQUITY_FILE: &str = "equity.parquet";
+/// The result in numbers.
+pub const SUMMARY_FILE: &str = "summary.json";
 
 /// Writes the folder `out/run_id` (or with the suffix `-2`, `-3`, ... when that name is taken) as a whole or not at
 /// all, and returns its path. `started` is the time part of its name.
@@ -51,6 +53,9 @@ pub fn write(
     let run_id = format!("{started}-{}", fingerprint.get(..12).unwrap_or(&fingerprint));
     let partial = out.join(format!(".partial-{run_id}-{}", std::process::id()));
     fs::create_dir(&partial).map_err(writing(&partial))?;
+    // While it is locked, whoever clears away what killed runs left behind leaves it alone.
+    let lock = fs::File::open(&partial).map_err(writing(&partial))?;
+    lock.lock().map_err(writing(&partial))?;
     let fill = || -> Result<PathBuf, SweepError> {
         let file = json!({
             "version": VERSION,
@@ -77,6 +82,38 @@ pub fn write(
         // The error that matters is the one above.
         let _ = fs::remove_dir_all(&partial);
     })
+}
+
+/// Whether a folder holds a walk-forward analysis.
+pub fn is_walk_forward(dir: &Path) -> bool {
+    dir.join(WALK_FORWARD_FILE).is_file()
+}
+
+/// A stored analysis: its specification, and the hash of the data it ran on.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read(dir: &Path) -> Result<(WalkForwardSpec, String), SweepError> {
+    let path = dir.join(WALK_FORWARD_FILE);
+    let file = read_json(&path)?;
+    let wrong = |reason: String| SweepError::File { path: path.clone(), reason };
+    let spec = serde_json::from_value(file["spec"].clone()).map_err(|error| wrong(error.to_string()))?;
+    let hash = file["data_hash"].as_str().ok_or_else(|| wrong("no data_hash".to_string()))?;
+    Ok((spec, hash.to_string()))
+}
+
+/// Reads `summary.json` of a folder.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_summary(dir: &Path) -> Result<Json, SweepError> {
+    read_json(&dir.join(SUMMARY_FILE))
+}
+
+fn read_json(path: &Path) -> Result<Json, SweepError> {
+    let text = fs::read_to_string(path).map_err(|source| SweepError::Read { path: path.to_path_buf(), source })?;
+    serde_json::from_str(&text)
+        .map_err(|error| SweepError::File { path: path.to_path_buf(), reason: error.to_string() })
 }
 
 fn write_json(path: &Path, value: &Json) -> Result<(), SweepError> {
