@@ -9,10 +9,7 @@
 
   // ---------------------------------------------------------------- numbers as text
 
-  const fixed = (digits) => new Intl.NumberFormat('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const formats = [0, 1, 2, 3, 4, 5, 6].map(fixed);
-  const number = (value, digits) => formats[digits].format(value === 0 ? 0 : value);
-  const digitsFor = (step) => (step > 0 ? Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9))) : 2);
+  const { number, digitsFor, percent } = TbotPage;
   const sign = (value, text) => (value > 0 ? `+${text}` : text);
 
   /** Dollars: as an axis label when a step is given, else with cents. */
@@ -22,7 +19,6 @@
     if (step >= 1e5 && Math.abs(value) >= 1e6) return `${number(value / 1e6, 1)}M`;
     return number(value, digitsFor(step));
   }
-  const percent = (value, step) => `${number(value * 100, step === undefined ? 2 : digitsFor(step * 100))} %`;
   const price = (value, step) => number(value, step === undefined ? (Math.abs(value) < 10 ? 4 : 2) : Math.max(2, digitsFor(step)));
   const whole = (value, step) => (step !== undefined && step < 1 && value % 1 !== 0 ? '' : number(value, 0));
 
@@ -235,43 +231,6 @@
     }
   }
 
-  // ---------------------------------------------------------------- theme, printing
-
-  const THEME = 'tbot-theme';
-  const systemDark = matchMedia('(prefers-color-scheme: dark)');
-  function remembered() {
-    // Storage may be closed to a page from a file.
-    try { return localStorage.getItem(THEME); } catch { return null; }
-  }
-  function isDark() {
-    return root.dataset.theme ? root.dataset.theme === 'dark' : systemDark.matches;
-  }
-  const themeButton = place('theme');
-  function showTheme() {
-    themeButton.textContent = isDark() ? 'Light theme' : 'Dark theme';
-    redrawAll();
-  }
-  const stored = remembered();
-  if (stored === 'dark' || stored === 'light') root.dataset.theme = stored;
-  themeButton.hidden = false;
-  themeButton.addEventListener('click', () => {
-    root.dataset.theme = isDark() ? 'light' : 'dark';
-    try { localStorage.setItem(THEME, root.dataset.theme); } catch { /* The choice lasts for this page. */ }
-    showTheme();
-  });
-  systemDark.addEventListener('change', showTheme);
-  let before;
-  window.addEventListener('beforeprint', () => {
-    before = root.dataset.theme;
-    root.dataset.theme = 'light';
-    redrawAll();
-  });
-  window.addEventListener('afterprint', () => {
-    if (before) root.dataset.theme = before;
-    else delete root.dataset.theme;
-    redrawAll();
-  });
-
   // ---------------------------------------------------------------- all of it
 
   const charts = {
@@ -293,6 +252,6 @@
       console.error(error);
     }
   }
-  showTheme();
+  TbotPage.start(redrawAll);
   root.dataset.ready = '1';
 })();

@@ -98,8 +98,15 @@ pub(super) fn mark_all(instruments: &Instruments<'_>, account: &mut Account, day
     }
 }
 
+impl RunResult {
+    /// The full table of the account over time. Cash and exposure are derived here and not during the run.
+    pub fn equity_curve(&self, market: &Market) -> EquityCurve {
+        expand(self, market)
+    }
+}
+
 /// The full account table of a result: cash from its changes, exposure from the fills.
-pub(super) fn expand(result: &RunResult, market: &Market) -> EquityCurve {
+fn expand(result: &RunResult, market: &Market) -> EquityCurve {
     let instruments = Instruments::with_puts(market, result.puts.clone());
     let mut account = Account::new(result.start_equity, instruments.len());
     let mut curve = EquityCurve {

@@ -1,7 +1,6 @@
 //! What a run leaves in memory.
 
-use super::marking::expand;
-use crate::market::{Market, Nanos};
+use crate::market::Nanos;
 use crate::stats::returns_from_equity;
 use crate::trading::{Costs, Fill, OrderEvent, OrderRecord, PutContract, Trade};
 use chrono::NaiveDate;
@@ -58,13 +57,6 @@ pub struct RunResult {
     pub ambiguity: Ambiguity,
     /// Plain sentences for the summary and the report, in order of occurrence, without repeats.
     pub warnings: Vec<String>,
-}
-
-impl RunResult {
-    /// The full table of the account over time. Cash and exposure are derived here and not during the run.
-    pub fn equity_curve(&self, market: &Market) -> EquityCurve {
-        expand(self, market)
-    }
 }
 
 /// What is kept of one run among many: enough for every metric.

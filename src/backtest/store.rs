@@ -22,7 +22,7 @@ mod summary;
 mod tables;
 mod write;
 
-pub use catalog::{RunEntry, is_run, list_runs, remove_abandoned, remove_run, resolve_run};
+pub use catalog::{RunEntry, is_run, list_runs, remove_abandoned, remove_folder, remove_run, resolve_run};
 pub use equity::{drawdowns, read_equity};
 pub use error::StoreError;
 pub use summary::{Elapsed, Summary};

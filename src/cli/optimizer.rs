@@ -41,6 +41,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
+/// Trials of one answer: a line that asks for more would fill the memory before it is answered.
+const MOST_ASKED: usize = 1_000_000;
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 enum Request {
@@ -125,6 +128,8 @@ enum LineError {
     Protocol { found: u64 },
     #[error("'{key}' is 0; expected at least 1")]
     Zero { key: &'static str },
+    #[error("'n' is {n}; expected at most {MOST_ASKED} trials at once")]
+    TooMany { n: usize },
     #[error(transparent)]
     Space(#[from] SpaceError),
     #[error(transparent)]
@@ -170,6 +175,7 @@ fn answer(session: &mut Option<Session>, request: Request) -> Result<Json, LineE
             Ok(json!({"ok": true}))
         }
         (Request::Ask { n: 0 }, _) => Err(LineError::Zero { key: "n" }),
+        (Request::Ask { n }, _) if n > MOST_ASKED => Err(LineError::TooMany { n }),
         (Request::Ask { n }, Some(session)) => {
             let asked = session.study.ask(n)?;
             let trials: Vec<Json> =

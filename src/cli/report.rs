@@ -1,4 +1,4 @@
-//! `tbot report RUN`: makes the page of a run anew and prints its path.
+//! `tbot report RUN`: makes the page of a run, a sweep or a walk-forward analysis anew and prints its path.
 
 use super::CliError;
 use super::output::print;
@@ -8,14 +8,16 @@ use crate::backtest::prices_of_trades;
 use crate::backtest::store::{RUN_FILE, TRADES_FILE, read_trades, resolve_run, write_report};
 use crate::data::{LoadOptions, load};
 use crate::market::Market;
+use crate::optimize::report::{write_report as write_sweep_report, write_walk_forward_report};
 use crate::optimize::sweep;
+use crate::optimize::walk_forward::store::is_walk_forward;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Options of `tbot report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Folder of the run, or the beginning of its name
+    /// Folder of the run, sweep or walk-forward analysis, or the beginning of its name
     run: String,
     /// Folder of the results
     #[arg(long, value_name = "DIR", default_value = "backtest_results")]
@@ -26,10 +28,12 @@ pub struct ReportArgs {
 /// gone or have changed, the page is made without it.
 pub fn run(args: &ReportArgs) -> Result<(), CliError> {
     if let Some(dir) = sweep::store::find_sweep(&args.out, &args.run).map_err(sweep_error)? {
-        return Err(CliError::Input(format!(
-            "{} is a sweep, which has no page; its result is in summary.json and trials.parquet",
-            dir.display()
-        )));
+        let path = write_sweep_report(&dir).map_err(sweep_error)?;
+        return print(&format!("{}\n", path.display()));
+    }
+    if let Some(dir) = sweep::store::find(&args.out, &args.run, is_walk_forward).map_err(sweep_error)? {
+        let path = write_walk_forward_report(&dir).map_err(sweep_error)?;
+        return print(&format!("{}\n", path.display()));
     }
     let dir = resolve_run(&args.out, &args.run).map_err(store_error)?;
     let market = match market(&dir) {

@@ -1,14 +1,13 @@
 //! `tbot runs`: the result store.
 
 mod compare;
+mod prune;
 mod sweeps;
 
 use super::CliError;
 use super::output::{aligned, print};
 use super::sweep::sweep_error;
-use crate::backtest::store::{
-    RunEntry, StoreError, Summary, list_runs, read_summary, remove_abandoned, remove_run, resolve_run,
-};
+use crate::backtest::store::{RunEntry, StoreError, Summary, list_runs, read_summary, resolve_run};
 use crate::optimize::sweep::store::{self, find_sweep, list_sweeps};
 use crate::optimize::walk_forward::store::{is_walk_forward, read_summary as read_walk_forward};
 use clap::{Args, Subcommand};
@@ -45,11 +44,15 @@ enum Action {
         /// The second run
         b: String,
     },
-    /// Removes all but the newest runs, and what killed runs left behind
+    /// Removes all but the newest runs, and what killed runs left behind; sweeps only with --sweeps
     Prune {
-        /// How many runs to keep
+        /// How many runs to keep; with --sweeps also how many sweeps, and how many walk-forward analyses
         #[arg(long, value_name = "N")]
         keep: usize,
+        /// Remove sweeps and walk-forward analyses too, finished or not. The trials of a sweep that is gone no
+        /// longer count when a later one on the same data is judged
+        #[arg(long)]
+        sweeps: bool,
         /// Really remove; otherwise only say what would go
         #[arg(long)]
         yes: bool,
@@ -67,7 +70,7 @@ pub fn run(args: &RunsArgs) -> Result<(), CliError> {
             let comparison = compare::Comparison::read(&a, &b).map_err(store_error)?;
             if args.json { print_json(&comparison.to_json()) } else { print(&comparison.to_text()) }
         }
-        Action::Prune { keep, yes } => prune(args, *keep, *yes),
+        Action::Prune { keep, sweeps, yes } => prune::prune(&args.out, args.json, *keep, *sweeps, *yes),
     }
 }
 
@@ -228,31 +231,4 @@ fn facts(s: &Summary) -> Vec<Vec<String>> {
     ]
     .map(|(name, value)| vec![name.to_string(), value])
     .to_vec()
-}
-
-fn prune(args: &RunsArgs, keep: usize, yes: bool) -> Result<(), CliError> {
-    let runs = list_runs(&args.out).map_err(store_error)?;
-    let gone = runs.get(keep..).unwrap_or_default();
-    let mut abandoned = 0;
-    if yes {
-        for run in gone {
-            remove_run(&run.path).map_err(store_error)?;
-        }
-        abandoned = remove_abandoned(&args.out).map_err(store_error)?;
-    }
-    let names: Vec<&str> = gone.iter().map(|run| run.name.as_str()).collect();
-    if args.json {
-        return print_json(&json!({ "removed": yes, "runs": names, "abandoned": abandoned }));
-    }
-    if names.is_empty() {
-        eprintln!("nothing to remove: {} has {} runs", args.out.display(), runs.len());
-    } else if yes {
-        eprintln!("removed {} of {} runs:", names.len(), runs.len());
-    } else {
-        eprintln!("would remove {} of {} runs (add --yes to do so):", names.len(), runs.len());
-    }
-    if abandoned > 0 {
-        eprintln!("removed {abandoned} unfinished folders of runs that were killed");
-    }
-    print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())
 }

@@ -10,6 +10,7 @@ use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::Market;
 use crate::optimize::Count;
+use crate::optimize::report::write_report;
 use crate::optimize::sweep::{
     Shard, SweepElapsed, SweepError, SweepFile, finish, run as run_sweep,
     store::{self, SUMMARY_FILE},
@@ -71,8 +72,8 @@ struct SweepOptions {
     /// Threads; default: all. The result does not depend on it
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Output")]
     jobs: Option<u64>,
-    /// Take up an interrupted sweep: its folder, or the beginning of its name. Other options need not be
-    /// repeated; those that are must be the same
+    /// Take up an interrupted sweep: its folder, or the beginning of its name. The options of the sweep need not
+    /// be repeated; if they are, then all of them, and they must be the same
     #[arg(long, value_name = "RUN", help_heading = "Output")]
     resume: Option<String>,
     /// Only part I (from 0) of N parts of a grid or a random search
@@ -130,16 +131,18 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
         eprintln!("note: {note}");
     }
     let planned = planned(&sweep);
-    eprintln!(
-        "{}: {planned} trials{}, {} sessions, {} bars; {}",
-        sweep.spec.method,
-        sweep.shard.map_or(String::new(), |s| format!(" of {} (shard {}/{})", sweep.spec.trials, s.index, s.count)),
-        sweep.sessions,
-        sweep.bars,
-        dir.display()
-    );
+    if !args.quiet {
+        eprintln!(
+            "{}: {planned} trials{}, {} sessions, {} bars; {}",
+            sweep.spec.method,
+            sweep.shard.map_or(String::new(), |s| format!(" of {} (shard {}/{})", sweep.spec.trials, s.index, s.count)),
+            sweep.sessions,
+            sweep.bars,
+            dir.display()
+        );
+    }
     let stop = interrupt::flag()?;
-    let progress = Progress::new(planned, &sweep)?;
+    let progress = Progress::new(planned, &sweep, args.quiet)?;
     let clock = Instant::now();
     let result =
         run_sweep(&dir, &sweep, &market, stop, |n| progress.begin(n), &|trial, bars| progress.trial(trial, bars));
@@ -150,7 +153,9 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
     }
     result.map_err(sweep_error)?;
     if let Some(shard) = sweep.shard {
-        eprintln!("shard {}/{} is complete; tbot sweep merge joins it with the others", shard.index, shard.count);
+        if !args.quiet {
+            eprintln!("shard {}/{} is complete; tbot sweep merge joins it with the others", shard.index, shard.count);
+        }
         return if args.json {
             print(&format!(
                 "{}\n",
@@ -162,6 +167,7 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
     }
     let elapsed = SweepElapsed { load_s, run_s: clock.elapsed().as_secs_f64() };
     finish(&dir, elapsed).map_err(sweep_error)?;
+    write_report(&dir).map_err(sweep_error)?;
     show(&dir, args.json, args.quiet)
 }
 
@@ -192,7 +198,26 @@ pub(super) fn show_stored(dir: &Path, json: bool) -> Result<(), CliError> {
     if dir.join(SUMMARY_FILE).is_file() {
         return show(dir, json, false);
     }
-    Err(CliError::Input(format!("{} is not finished; tbot sweep --resume {0} goes on with it", dir.display())))
+    Err(unfinished(dir)?)
+}
+
+/// What to do with a sweep that has no result of its own.
+pub(super) fn unfinished(dir: &Path) -> Result<CliError, CliError> {
+    let sweep = store::read_sweep(dir).map_err(sweep_error)?;
+    let (done, planned) = (store::count_trials(dir).map_err(sweep_error)?, planned(&sweep));
+    let dir = dir.display();
+    Ok(CliError::Input(match sweep.shard {
+        Some(shard) if done >= planned => format!(
+            "{dir} is shard {}/{}, complete with {done} trials; tbot sweep merge joins it with the others",
+            shard.index, shard.count
+        ),
+        _ => format!("{dir} is not finished: {done} of {planned} trials; tbot sweep --resume {dir} goes on with it"),
+    }))
+}
+
+/// Whether every trial of a shard is recorded.
+pub(super) fn shard_is_complete(dir: &Path, sweep: &SweepFile) -> Result<bool, CliError> {
+    Ok(store::count_trials(dir).map_err(sweep_error)? >= planned(sweep))
 }
 
 /// The sweep that the options describe, with the data it needs.
@@ -229,8 +254,11 @@ fn begin(args: &SweepOptions) -> Result<(PathBuf, SweepFile, Market), CliError> 
         Some(out) => out.clone(),
         None => PathBuf::from(sweep.spec.run.settings.text(Key::OptimizerOutputDir)),
     };
-    (sweep.earlier_sweeps, sweep.earlier_trials) =
-        store::earlier_trials(&out, &sweep.data_hash, &sweep.fingerprint).map_err(sweep_error)?;
+    let earlier = store::earlier_trials(&out, &sweep.data_hash, &sweep.fingerprint).map_err(sweep_error)?;
+    for error in &earlier.unreadable {
+        eprintln!("note: {error}; its trials are not counted");
+    }
+    (sweep.earlier_sweeps, sweep.earlier_trials) = (earlier.sweeps, earlier.trials);
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ");
     let dir = store::create(&out, &format!("{started}-{}", &sweep.fingerprint[..12]), &sweep).map_err(sweep_error)?;
     Ok((dir, sweep, market))
@@ -243,7 +271,12 @@ fn resume(args: &SweepOptions, name: &str) -> Result<(PathBuf, SweepFile, Market
         found.ok_or_else(|| CliError::Input(format!("--resume {name}: no sweep of that name in {}", out.display())))?;
     let stored = store::read_sweep(&dir).map_err(sweep_error)?;
     let (now, market) = if !super::given_options("sweep", &WITHOUT_EFFECT).is_empty() {
-        described(args)?
+        described(args).map_err(|error| match error {
+            CliError::Input(reason) => CliError::Input(format!(
+                "{reason} (beside --resume expected all options of the sweep, to be compared, or none)"
+            )),
+            other => other,
+        })?
     } else {
         let market = load(&stored.spec.run.data).map_err(CliError::input)?;
         let now = SweepFile::new(stored.spec.clone(), &market, stored.shard, &stored.command).map_err(sweep_error)?;
@@ -260,5 +293,6 @@ fn run_merge(args: &MergeArgs) -> Result<(), CliError> {
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
     let dir = crate::optimize::sweep::merge(&args.dirs, &args.out, &started).map_err(sweep_error)?;
     finish(&dir, SweepElapsed::default()).map_err(sweep_error)?;
+    write_report(&dir).map_err(sweep_error)?;
     show(&dir, args.json, args.quiet)
 }

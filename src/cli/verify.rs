@@ -76,11 +76,12 @@ fn verify_sweep(dir: &Path) -> Result<(), CliError> {
     if stored.version != crate::backtest::VERSION {
         eprintln!("note: the sweep is of version {}, this program is {}", stored.version, crate::backtest::VERSION);
     }
-    if stored.shard.is_none() && !dir.join(store::SUMMARY_FILE).is_file() {
-        return Err(CliError::Input(format!(
-            "{} is not finished; tbot sweep --resume {0} goes on with it",
-            dir.display()
-        )));
+    let whole = match stored.shard {
+        None => dir.join(store::SUMMARY_FILE).is_file(),
+        Some(_) => super::sweep::shard_is_complete(dir, &stored)?,
+    };
+    if !whole {
+        return Err(super::sweep::unfinished(dir)?);
     }
     let different = |text: String| -> Result<(), CliError> {
         print(&format!("{}: different: {text}\n", dir.display()))?;

@@ -7,6 +7,7 @@ use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::{Market, format_date};
+use crate::optimize::report::write_walk_forward_report;
 use crate::optimize::sweep::{SweepElapsed, SweepError};
 use crate::optimize::walk_forward::{WalkForwardResult, WalkForwardSpec, run as walk, write};
 use crate::settings::Key;
@@ -92,7 +93,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         eprintln!("note: {note}");
     }
     let per_window = spec.search.trials;
-    eprintln!("{}: {windows} windows of {per_window} trials, {} sessions", spec.search.method, market.days.len());
+    if !args.quiet {
+        eprintln!("{}: {windows} windows of {per_window} trials, {} sessions", spec.search.method, market.days.len());
+    }
     let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
     let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
 
@@ -101,7 +104,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let progress = |window: usize, _: &crate::optimize::sweep::TrialRecord, _: u64| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         let mut last = last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= QUIET {
+        if !args.quiet && last.elapsed() >= QUIET {
             *last = Instant::now();
             let rate = done as f64 / clock.elapsed().as_secs_f64();
             let left = (windows as u64 * per_window).saturating_sub(done) as f64 / rate;
@@ -118,6 +121,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         None => PathBuf::from(spec.search.run.settings.text(Key::OptimizerOutputDir)),
     };
     let dir = write(&out, &started, &spec, &market, &result, &command, elapsed).map_err(sweep_error)?;
+    write_walk_forward_report(&dir).map_err(sweep_error)?;
     if args.json {
         let path = dir.join("summary.json");
         let text = std::fs::read_to_string(&path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;
@@ -160,6 +164,15 @@ fn describe(
         rows.push(row);
     }
     let mut out = aligned(&rows, 3);
+    let idle = result.windows.iter().filter(|window| window.winner.is_none()).count();
+    if idle > 0 {
+        let _ = writeln!(
+            out,
+            "\nwarning: in {idle} of {} windows no trial met the constraints with a defined {objective}: nothing was \
+             traded there",
+            result.windows.len()
+        );
+    }
     let metric = |name: &str| result.out_of_sample.get(name);
     let _ = writeln!(
         out,

@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Neighbours = 6,
     /// Weights of several objectives.
     Weights = 7,
+    /// The first trials of a Bayesian search.
+    Spread = 8,
 }
 
 /// A stream of random numbers that is a function of its name: no state outlives it, so it does not matter what

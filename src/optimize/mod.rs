@@ -22,6 +22,7 @@ mod methods;
 mod notation;
 mod pareto;
 mod recommend;
+pub mod report;
 mod rule;
 mod sequence;
 mod sobol;

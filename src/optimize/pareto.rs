@@ -110,8 +110,19 @@ impl History {
             .filter_map(|k| self.merit(k).map(|merit| (k, merit)))
             .filter(|(_, merit)| merit.is_known())
             .collect();
-        let unbeaten = |merit: &Merit| !known.iter().any(|(_, other)| other.dominates(merit));
-        known.iter().filter(|(_, merit)| unbeaten(merit)).map(|(k, _)| *k).collect()
+        // By merit, so that many equal trials cost no more than one: none of them beats another.
+        let mut front: Vec<(Merit, Vec<usize>)> = Vec::new();
+        for (k, merit) in known {
+            if let Some((_, equal)) = front.iter_mut().find(|(other, _)| *other == merit) {
+                equal.push(k);
+            } else if !front.iter().any(|(other, _)| other.dominates(&merit)) {
+                front.retain(|(other, _)| !merit.dominates(other));
+                front.push((merit, vec![k]));
+            }
+        }
+        let mut found: Vec<usize> = front.into_iter().flat_map(|(_, equal)| equal).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Volume that the feasible trials dominate against a reference point, given as values of the objectives as
@@ -188,5 +199,22 @@ mod tests {
         assert_eq!(history.pareto(), [0, 1]);
         // Above sharpe 0 and below volatility 2: 1 x 1.5 + (2 - 1) x 1.
         assert_eq!(history.hypervolume(&[0.0, 2.0]), 2.5);
+    }
+
+    /// Twenty thousand trials that did nothing tie for the shallowest drawdown: all stay, at the cost of one.
+    #[test]
+    fn many_equal_trials_are_all_on_the_front_and_cost_little() {
+        let domain = Domain::Int { low: 0, high: 9, step: 1, log: false };
+        let space = Space::new(vec![Parameter { name: "x".to_string(), domain, condition: None }]).unwrap();
+        let goal = Goal { objectives: vec![("max_drawdown".to_string(), true)], constraints: 0 };
+        let mut history = History::new(space.clone(), goal);
+        for k in 0..20_000 {
+            let values = vec![if k % 100 == 0 { -0.5 } else { 0.0 }];
+            let outcome = Some(Outcome::Complete { values, constraints: vec![] });
+            history.trials.push(Trial { params: space.decode(&[0.5]), outcome });
+        }
+        let front = history.pareto();
+        assert_eq!((front.len(), front[0]), (19_800, 1));
+        assert!(front.is_sorted());
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn rsi_reversion(params: &Params, fractional: bool) -> Result<HoldSig
     }
     let size = position_size(params, fractional);
     let bands = move |bar: &SignalBar<'_>| Bands { low, middle, high, value: bar.values[0] };
-    Ok(reversion("rsi_reversion", size, Indicator::Rsi { period }, false, bands))
+    Ok(reversion("rsi_reversion", size, [Indicator::Rsi { period }], false, bands))
 }
 
 /// The close against its Bollinger bands.
@@ -96,11 +96,13 @@ pub(super) fn bollinger(params: &Params, fractional: bool) -> HoldSignal {
     let period = params.int("period").unwrap_or(20);
     let width = params.float("width").unwrap_or(2.0);
     let size = position_size(params, fractional);
-    let bands = |bar: &SignalBar<'_>| {
-        let [high, middle, low] = [bar.values[0], bar.values[1], bar.values[2]];
-        Bands { low, middle, high, value: bar.close }
+    // Its two parts, as the indicator combines them: runs that differ in width alone can share them.
+    let parts = [Indicator::Sma { period }, Indicator::StandardDeviation { period }];
+    let bands = move |bar: &SignalBar<'_>| {
+        let [middle, band] = [bar.values[0], width * bar.values[1]];
+        Bands { low: middle - band, middle, high: middle + band, value: bar.close }
     };
-    reversion("bollinger", size, Indicator::Bollinger { period, width }, false, bands)
+    reversion("bollinger", size, parts, false, bands)
 }
 
 /// The close against the session's VWAP; out at the session's close, since its bands start anew with every
@@ -112,21 +114,21 @@ pub(super) fn vwap_reversion(params: &Params, fractional: bool) -> HoldSignal {
         let vwap = bar.values[0];
         Bands { low: vwap * (1.0 - threshold), middle: vwap, high: vwap * (1.0 + threshold), value: bar.close }
     };
-    reversion("vwap_reversion", size, Indicator::Vwap, true, bands)
+    reversion("vwap_reversion", size, [Indicator::Vwap], true, bands)
 }
 
 /// Long below the low band, short above the high band (long_short), out at the middle, and `within_session` also
 /// before the session's last bar.
-fn reversion(
+fn reversion<const N: usize>(
     name: &'static str,
     size: PositionSize,
-    indicator: Indicator,
+    indicators: [Indicator; N],
     within_session: bool,
     bands: impl Fn(&SignalBar<'_>) -> Bands + Copy + Send + 'static,
 ) -> HoldSignal {
     HoldSignal::new(name, size, move |setup, symbol| {
         let mut side = 0;
-        setup.signal(symbol, &[indicator], move |bar| {
+        setup.signal(symbol, &indicators, move |bar| {
             let Bands { low, middle, high, value } = bands(bar);
             if low.is_nan() || middle.is_nan() || high.is_nan() || value.is_nan() {
                 return (side, "");

@@ -17,8 +17,8 @@ pub use order::{
     Order, OrderChange, OrderEvent, OrderId, OrderKind, OrderRecord, OrderRequest, OrderState, OrderType, Side,
     TimeInForce, Trail,
 };
-pub(crate) use portfolio::extremes;
 pub use portfolio::{Costs, Execution, Portfolio};
+pub(crate) use portfolio::{extremes, highest, lowest};
 pub use signals::{ColumnCache, IndicatorId, Setup, SignalBar, SignalId, Signals};
 pub(crate) use signals::{Signal, SignalChange};
 pub use strategy::{Command, Holding, Orders, PositionSize, Strategy, Wake};

@@ -382,11 +382,11 @@ fn extremes_over_splits(
 }
 
 // Four running minima let the compiler use vector instructions; a minimum does not depend on the order.
-fn lowest(values: &[f64], start: f64) -> f64 {
+pub(crate) fn lowest(values: &[f64], start: f64) -> f64 {
     fold_lanes(values, start, |a, b| if b < a { b } else { a })
 }
 
-fn highest(values: &[f64], start: f64) -> f64 {
+pub(crate) fn highest(values: &[f64], start: f64) -> f64 {
     fold_lanes(values, start, |a, b| if b > a { b } else { a })
 }
 

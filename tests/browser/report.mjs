@@ -2,62 +2,10 @@
 // The browser is $CHROMIUM, by default /usr/bin/chromium. Exit code 0 when everything holds.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { join } from 'node:path';
+import { axe, check, finish, open, openBrowser, report, shot, shots } from './harness.mjs';
 
-const [report, shots] = process.argv.slice(2);
-if (!report) {
-  console.error('usage: node report.mjs REPORT [SCREENSHOT_DIR]');
-  process.exit(2);
-}
-const url = pathToFileURL(resolve(report)).href;
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-if (shots) mkdirSync(shots, { recursive: true });
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--force-color-profile=srgb', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--no-first-run', '--no-default-browser-check',
-  ],
-});
-
-/** Opens the report and collects whatever goes wrong in it. */
-async function open(options) {
-  const context = await browser.newContext({ colorScheme: 'light', reducedMotion: 'reduce', viewport: { width: 1280, height: 900 }, bypassCSP: true, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`); });
-  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
-  page.on('request', (request) => { if (request.url() !== url && !request.url().startsWith('data:')) faults.push(`request: ${request.url()}`); });
-  await page.goto(url);
-  await page.waitForSelector('html[data-ready="1"]', { timeout: 20_000 });
-  await page.waitForTimeout(100);
-  return { page, faults, close: () => context.close() };
-}
-
-const shot = (page, name, options = {}) => (shots ? page.screenshot({ path: join(shots, `${name}.png`), ...options }) : undefined);
-
-async function axe(page, name) {
-  await page.addScriptTag({ path: axePath });
-  const result = await page.evaluate(() => window.axe.run(document));
-  const found = result.violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 4).join(', ')}`);
-  assert.deepEqual(found, [], `axe, ${name}`);
-}
-
-let failed = 0;
-async function check(name, body) {
-  try {
-    await body();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED  ${name}\n        ${error.message.replaceAll('\n', '\n        ')}`);
-  }
-}
+await openBrowser();
 
 const canvasOf = (page, id) => page.evaluate((host) => document.querySelector(`#${host} canvas`).toDataURL(), id);
 const readoutOf = (page, id) => page.locator(`#${id} .chart-readout`).innerText();
@@ -297,5 +245,4 @@ await check('theme button, resizing, printing', async () => {
   await close();
 });
 
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+await finish();

@@ -135,6 +135,10 @@ fn bad_lines_are_answered_in_place_and_the_stream_goes_on() {
     assert_eq!(optimizer.refuses(&init("random").to_string()), "'init' twice; expected one search a process");
     assert_eq!(optimizer.refuses(r#"{"op":"ask","n":0}"#), "'n' is 0; expected at least 1");
     assert!(optimizer.refuses(r#"{"op":"ask","n":41}"#).contains("budget of 40"));
+    assert_eq!(
+        optimizer.refuses(r#"{"op":"ask","n":1000001}"#),
+        "'n' is 1000001; expected at most 1000000 trials at once"
+    );
     optimizer.says(json!({"op": "ask", "n": 1}));
     let tell = |id: u64, values: Value| json!({"op": "tell", "results": [{"id": id, "status": "ok", "values": values, "constraints": [0]}]});
     assert!(optimizer.refuses(&tell(5, json!([1])).to_string()).contains("no trial 5"));

@@ -193,7 +193,7 @@ fn a_torn_end_is_dropped_and_a_torn_middle_is_named() {
     let lines = text_of();
     let cut = lines.char_indices().filter(|(_, c)| *c == '\n').nth(5).expect("a line").0 + 40;
     std::fs::write(&log, &lines[..cut]).expect("written");
-    let output = place.tbot(&["sweep", "--resume", &name, "--quiet"]);
+    let output = place.tbot(&["sweep", "--resume", &name]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("6 of 16 trials are done already"), "{}", text(&output.stderr));
     assert_same(&whole, &torn, "torn");
@@ -460,4 +460,87 @@ fn an_interrupted_sweep_says_how_to_go_on() {
     let words = text(&output.stderr);
     assert!(words.contains("of 2143 trials; to go on: tbot sweep --resume out/"), "{words}");
     assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn a_file_of_the_record_that_is_gone_is_named_and_the_other_one_is_kept() {
+    let place = Place::new();
+    let dir = place.sweep("a", &[&GRID]);
+    for (gone, there) in [("returns.f64", "trials.jsonl"), ("trials.jsonl", "returns.f64")] {
+        let (aside, kept) = (dir.join("aside"), std::fs::read(dir.join(there)).expect(there));
+        std::fs::rename(dir.join(gone), &aside).expect(gone);
+        let output = place.tbot(&["sweep", "--resume", dir.to_str().expect("a name")]);
+        let words = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains(gone) && words.contains("is gone") && words.contains(there), "{words}");
+        assert_eq!(std::fs::read(dir.join(there)).expect(there), kept, "finished trials are not thrown away");
+        std::fs::rename(&aside, dir.join(gone)).expect(gone);
+    }
+}
+
+#[test]
+fn a_shard_says_what_it_lacks() {
+    let place = Place::new();
+    let dir = place.sweep("shards", &[&GRID, &["--shard=1/2"]]);
+    let name = dir.to_str().expect("a name");
+    let shown = text(&place.tbot(&["runs", "show", name]).stderr);
+    assert!(shown.contains("shard 1/2, complete with 8 trials") && shown.contains("sweep merge"), "{shown}");
+    assert_eq!(place.tbot(&["verify", name]).status.code(), Some(0));
+    let log = std::fs::read_to_string(dir.join("trials.jsonl")).expect("a log");
+    let lines: Vec<&str> = log.lines().take(7).collect();
+    std::fs::write(dir.join("trials.jsonl"), lines.join("\n") + "\n").expect("a log");
+    for command in [&["runs", "show", name][..], &["verify", name]] {
+        let output = place.tbot(command);
+        let words = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains("7 of 8 trials") && words.contains("--resume"), "{words}");
+    }
+}
+
+#[test]
+fn failures_are_said_with_a_reason() {
+    let place = Place::new();
+    let dir = place.sweep("a", &[&["--method=grid", "--space=fast=60..70:5", "--space=slow=20..30:10"]]);
+    let summary = summary(&dir);
+    let warnings = summary["warnings"].to_string();
+    assert!(warnings.contains("no trial has a value"), "{warnings}");
+    assert!(warnings.contains("6 trials failed, the first is 0:") && warnings.contains("slow"), "{warnings}");
+}
+
+#[test]
+fn prune_leaves_sweeps_alone_until_they_are_named() {
+    let place = Place::new();
+    let old = place.sweep("results/strategy_tuning", &[&GRID]);
+    let new = place.sweep("results/strategy_tuning", &[&GRID, &["--objective=sortino"]]);
+    let older = if old.file_name() < new.file_name() { &old } else { &new };
+    let prune = |more: &[&str]| {
+        let output = place.tbot(&[&["runs", "--out=results", "prune", "--keep=1"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (names, words) = prune(&["--yes"]);
+    assert!(names.is_empty() && words.contains("2 sweeps") && words.contains("--sweeps"), "{words}");
+    let gone = older.file_name().and_then(|name| name.to_str()).expect("a name").to_string();
+    assert_eq!(prune(&["--sweeps"]).0.trim(), gone);
+    assert!(old.is_dir() && new.is_dir(), "nothing goes without --yes");
+    assert_eq!(prune(&["--sweeps", "--yes"]).0.trim(), gone);
+    assert!(!older.exists() && old.is_dir() != new.is_dir());
+}
+
+#[test]
+fn quiet_says_the_folder_and_nothing_else() {
+    let place = Place::new();
+    let output = place.try_sweep("a", &[&GRID]);
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_earlier_sweep_that_cannot_be_read_is_named() {
+    let place = Place::new();
+    let dir = place.sweep("a", &[&GRID]);
+    std::fs::write(dir.join("sweep.json"), "{").expect("written");
+    let output = place.try_sweep("a", &[&GRID, &["--objective=sortino"]]);
+    let words = text(&output.stderr);
+    assert!(output.status.success() && words.contains("sweep.json") && words.contains("not counted"), "{words}");
 }

@@ -97,7 +97,7 @@ impl Page {
         let json_failed = |source| StoreError::Json { path: "report.html".into(), source };
         Ok(Page {
             style: include_str!("../../../web/report.css"),
-            charts: include_str!("../../../web/charts.js"),
+            charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
             script: include_str!("../../../web/report.js"),
             data: payload.to_script().map_err(json_failed)?,
             title: s.strategies.join(", "),

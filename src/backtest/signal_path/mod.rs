@@ -21,8 +21,8 @@ mod tests;
 pub(super) use prices::FillPrices;
 pub(super) use record::{Everything, Kept, SummaryOnly};
 
+use super::config::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
 use super::result::DailyEquity;
-use super::run::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
 use crate::market::{ActionKind, Market, Nanos, SymbolId};
 use crate::risk::{covers_initial_margin, leaves_whole_shares, loss_threshold, night_costs, signed_shares};
 use crate::sim::{FillRule, Slippage};
@@ -194,8 +194,8 @@ impl SignalPath<'_> {
     /// The first of some bars, between two events, at whose end the day's loss limit or the maintenance margin is
     /// reached with the position held.
     fn first_limit(&self, state: &State, day: usize, bars: Range<usize>) -> Option<usize> {
-        // What holds at the worst close of the day holds at all of them, since rounding keeps order.
-        let (lowest, highest) = self.prices.day_closes(day);
+        // What holds at the worst close holds at all of them, since rounding keeps order.
+        let (lowest, highest) = self.prices.closes(self.market, day, bars.clone());
         let (worst, widest) = if state.position > 0.0 { (lowest, highest) } else { (highest, highest) };
         let equity = state.cash + state.position * worst;
         if equity > state.threshold() && !self.is_margin_call(state, equity, widest) {

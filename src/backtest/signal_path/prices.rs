@@ -4,7 +4,8 @@ use crate::backtest::RunConfig;
 use crate::market::{Bar, Market, Nanos, SymbolId};
 use crate::sim::random::symbol_key;
 use crate::sim::{FillRule, Path, SimRules, nearer_is_low};
-use crate::trading::{Side, SignalChange};
+use crate::trading::{Side, SignalChange, highest, lowest};
+use std::ops::Range;
 
 /// Most draws that are made in advance.
 const MOST_DRAWS: usize = 1 << 17;
@@ -14,7 +15,7 @@ const MOST_DRAWS: usize = 1 << 17;
 pub(in crate::backtest) struct FillPrices {
     rules: SimRules,
     draw_key: u64,
-    /// Lowest and highest close of each day.
+    /// Lowest and highest close of each day; empty: not known in advance.
     day_closes: Vec<(f64, f64)>,
     /// By bar: prices of an order that was decided at the end of the bar before, under both orders of extremes.
     /// Empty: computed as needed.
@@ -26,19 +27,10 @@ pub(in crate::backtest) struct FillPrices {
 impl FillPrices {
     /// For one run, with draws for `orders` orders.
     pub fn new(market: &Market, config: &RunConfig, orders: usize) -> FillPrices {
-        let close = &market.series[0].close;
-        let extremes = |day: usize| {
-            let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
-            for &c in &close[market.day_range(SymbolId(0), day)] {
-                lowest = if c < lowest { c } else { lowest };
-                highest = if c > highest { c } else { highest };
-            }
-            (lowest, highest)
-        };
         let mut prices = FillPrices {
             rules: config.rules.clone(),
             draw_key: symbol_key(config.rules.seed, &market.symbols[0]),
-            day_closes: (0..market.days.len()).map(extremes).collect(),
+            day_closes: Vec::new(),
             raw: Vec::new(),
             draws: Vec::new(),
         };
@@ -50,11 +42,17 @@ impl FillPrices {
     /// For many runs: also the prices of all bars are computed now.
     pub fn shared(market: &Market, config: &RunConfig) -> FillPrices {
         let mut prices = FillPrices::new(market, config, market.steps.len());
+        let close = &market.series[0].close;
+        let days = (0..market.days.len()).map(|day| lowest_and_highest(&close[market.day_range(SymbolId(0), day)]));
+        prices.day_closes = days.collect();
         if !prices.rules.fill.is_immediate() {
             let mut raw = Vec::with_capacity(market.steps.len());
             for day in 0..market.days.len() {
                 raw.extend(market.day_range(SymbolId(0), day).map(|bar| match bar.checked_sub(1) {
-                    Some(before) => prices.on_path(market, day, bar, market.steps[before] + prices.latency()),
+                    Some(before) => {
+                        let arrival = market.steps[before] + prices.latency();
+                        on_path(market, day, bar, &market.series[0].bar(bar), arrival)
+                    }
                     // No order can have been decided before the first bar.
                     None => [f64::NAN; 2],
                 }));
@@ -74,8 +72,16 @@ impl FillPrices {
         if !self.raw.is_empty() || self.rules.fill.is_immediate() {
             return Vec::new();
         }
+        // First the bars alone, in a loop so short that the processor fetches many of them at a time.
+        let series = &market.series[0];
+        let bars: Vec<[f64; 4]> = (changes.iter().map(|change| change.bar as usize + 1))
+            .map(|bar| match series.open.get(bar) {
+                Some(&open) => [open, series.high[bar], series.low[bar], series.close[bar]],
+                None => [f64::NAN; 4],
+            })
+            .collect();
         let mut day = 0;
-        let mut price_of = |change: &SignalChange| {
+        let mut price_of = |(change, &[open, high, low, close]): (&SignalChange, &[f64; 4])| {
             let (before, bar) = (change.bar as usize, change.bar as usize + 1);
             while market.days.get(day).is_some_and(|d| before >= d.end_step) {
                 day += 1;
@@ -84,14 +90,16 @@ impl FillPrices {
             if next == market.days.len() {
                 return [f64::NAN; 2];
             }
-            self.on_path(market, next, bar, market.time_of(day, before) + self.latency())
+            let bar_prices = Bar { open, high, low, close, volume: f64::NAN };
+            on_path(market, next, bar, &bar_prices, market.time_of(day, before) + self.latency())
         };
-        changes.iter().map(&mut price_of).collect()
+        changes.iter().zip(&bars).map(&mut price_of).collect()
     }
 
-    /// Lowest and highest close of a day.
-    pub fn day_closes(&self, day: usize) -> (f64, f64) {
-        self.day_closes[day]
+    /// Lowest and highest of some closes of a day, or of all of them where that is known.
+    pub fn closes(&self, market: &Market, day: usize, bars: Range<usize>) -> (f64, f64) {
+        let known = self.day_closes.get(day).copied();
+        known.unwrap_or_else(|| lowest_and_highest(&market.series[0].close[bars]))
     }
 
     /// Slippage of an order, percent.
@@ -113,19 +121,22 @@ impl FillPrices {
             (FillRule::Quote, Some(quotes), Side::Buy) => [quotes.ask_close[bar]; 2],
             (FillRule::Quote, Some(quotes), Side::Sell) => [quotes.bid_close[bar]; 2],
             (FillRule::Close | FillRule::Quote, ..) => [series.close[bar]; 2],
-            _ => self.on_path(market, day, bar, arrival),
+            _ => on_path(market, day, bar, &series.bar(bar), arrival),
         }
     }
+}
 
-    fn on_path(&self, market: &Market, day: usize, bar: usize, arrival: Nanos) -> [f64; 2] {
-        let series = &market.series[0];
-        let (start, end) = (start_of(market, day, bar), market.time_of(day, bar));
-        let prices: Bar = series.bar(bar);
-        let low_first = nearer_is_low(&prices);
-        let path = Path::new(&prices, start, end, low_first);
-        let position = path.position(arrival);
-        [path.price(position), Path::new(&prices, start, end, !low_first).price(position)]
-    }
+/// Prices of a bar at an instant, under both orders of extremes.
+fn on_path(market: &Market, day: usize, bar: usize, prices: &Bar, time: Nanos) -> [f64; 2] {
+    let (start, end) = (start_of(market, day, bar), market.time_of(day, bar));
+    let low_first = nearer_is_low(prices);
+    let path = Path::new(prices, start, end, low_first);
+    let position = path.position(time);
+    [path.price(position), Path::new(prices, start, end, !low_first).price(position)]
+}
+
+fn lowest_and_highest(values: &[f64]) -> (f64, f64) {
+    (lowest(values, f64::INFINITY), highest(values, f64::NEG_INFINITY))
 }
 
 /// Start of a bar of the only symbol.

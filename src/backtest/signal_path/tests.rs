@@ -1,8 +1,8 @@
 //! The path against the general way: the same bits.
 
 use super::qualifies;
-use crate::backtest::run::{Run, RunConfig, run_sessions};
-use crate::backtest::{RunResult, Runner, metrics};
+use crate::backtest::general::Run;
+use crate::backtest::{RunConfig, RunResult, Runner, metrics, run_sessions};
 use crate::engine::StrategySetup;
 use crate::market::{
     ActionKind, Bars, CorporateAction, DAY, MINUTE, Market, MarketParts, Nanos, Quotes, SECOND, Session, SymbolId,

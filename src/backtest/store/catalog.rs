@@ -54,12 +54,18 @@ pub fn resolve_run(out_dir: &Path, name: &str) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// Removes a run. It loses its name first, so that an interruption leaves no half run behind.
+/// Removes a run.
 pub fn remove_run(path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Remove { path: path.to_path_buf(), source };
     if !is_run(path) {
         return Err(StoreError::NotARun { path: path.to_path_buf(), missing: RUN_FILE });
     }
+    remove_folder(path)
+}
+
+/// Removes a folder of results of any kind. It loses its name first, so that an interruption leaves no half result
+/// behind.
+pub fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Remove { path: path.to_path_buf(), source };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed(io::Error::other("it has no name")));
     };

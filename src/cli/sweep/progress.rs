@@ -15,6 +15,8 @@ const REDRAWS: u8 = 5;
 /// Progress of a sweep, on stderr.
 pub(super) struct Progress {
     planned: u64,
+    /// Whether nothing is shown.
+    hidden: bool,
     /// The first objective and whether more is better.
     objective: (String, bool),
     bar: Option<ProgressBar>,
@@ -32,11 +34,12 @@ struct State {
 }
 
 impl Progress {
-    pub fn new(planned: u64, sweep: &SweepFile) -> Result<Progress, CliError> {
+    /// Of a sweep of `planned` trials; `hidden`: show nothing.
+    pub fn new(planned: u64, sweep: &SweepFile, hidden: bool) -> Result<Progress, CliError> {
         let aim = sweep.spec.aim().map_err(super::sweep_error)?;
-        let bar = if std::io::stderr().is_terminal() {
+        let bar = if !hidden && std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(planned), ProgressDrawTarget::stderr_with_hz(REDRAWS));
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {msg}, {eta} left");
+            let style = ProgressStyle::with_template("{bar:20} {pos}/{len} trials, {eta} left, {wide_msg}");
             bar.set_style(style.map_err(CliError::failed)?);
             Some(bar)
         } else {
@@ -45,7 +48,7 @@ impl Progress {
         let now = Instant::now();
         let state = State { start: now, last_line: now, before: 0, trials: 0, bars: 0, best: None };
         let objective = aim.objectives()[0].clone();
-        Ok(Progress { planned, objective, bar, state: Mutex::new(state) })
+        Ok(Progress { planned, hidden, objective, bar, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -59,7 +62,7 @@ impl Progress {
             bar.set_position(before);
             bar.reset_eta();
         }
-        if before > 0 {
+        if before > 0 && !self.hidden {
             eprintln!("{before} of {} trials are done already", self.planned);
         }
     }
@@ -81,7 +84,7 @@ impl Progress {
                 bar.set_position(state.before + state.trials);
                 bar.set_message(self.message(&state));
             }
-            None if state.last_line.elapsed() >= QUIET => {
+            None if !self.hidden && state.last_line.elapsed() >= QUIET => {
                 state.last_line = Instant::now();
                 let done = state.before + state.trials;
                 let left = state.start.elapsed().as_secs_f64() / state.trials as f64
@@ -107,7 +110,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         let state = self.state();
-        if state.trials > 0 {
+        if state.trials > 0 && !self.hidden {
             eprintln!("{} trials, {}", state.trials, self.message(&state));
         }
         state.before + state.trials

@@ -109,3 +109,37 @@ impl Encoding {
         self.levels.iter().all(Option::is_some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimize::{Condition, Parameter, Value};
+
+    #[test]
+    fn discrete_and_inactive_coordinates_are_in_the_middle_and_flags_tell_who_counts() {
+        let words = |choices: &[&str]| Domain::Categorical { choices: choices.iter().map(|c| c.to_string()).collect() };
+        let continuous = Domain::Float { low: 2.0, high: 4.0, step: None, log: false };
+        let condition = Some(Condition { parent: 0, values: vec![Value::Text("b".to_string())] });
+        let space = Space::new(vec![
+            Parameter { name: "kind".to_string(), domain: words(&["a", "b"]), condition: None },
+            Parameter { name: "x".to_string(), domain: continuous, condition },
+            Parameter {
+                name: "n".to_string(),
+                domain: Domain::Int { low: 1, high: 5, step: 1, log: false },
+                condition: None,
+            },
+        ])
+        .unwrap();
+        let encoding = Encoding::new(&space);
+        let with = encoding.point(&space, vec![0.9, 0.123, 0.35]);
+        assert_eq!((&with.unit, &with.features), (&vec![0.75, 0.123, 0.3], &vec![0.75, 0.123, 0.0, 0.3]));
+        let without = encoding.point(&space, vec![0.1, 0.123, 0.35]);
+        assert_eq!((&without.unit, &without.features), (&vec![0.25, 0.5, 0.3], &vec![0.25, 0.5, FLAG, 0.3]));
+        assert!(encoding.is_continuous_at(1, &with) && !encoding.is_continuous_at(1, &without));
+        assert!(!encoding.is_ordered(0) && encoding.is_ordered(1) && encoding.feature(2) == 3);
+        assert_eq!(encoding.point_of(&space, &space.decode(&without.unit)), without);
+        // Apart by the category and by the parameter that only one of them has.
+        let distance = encoding.axes.distance(&with.features, &without.features, &[1.0; 3]);
+        assert!((distance - (1.0 + 0.377 * 0.377 + FLAG * FLAG)).abs() < 1e-12);
+    }
+}

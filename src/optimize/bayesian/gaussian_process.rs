@@ -6,11 +6,12 @@
 
 use nalgebra::{Cholesky, DMatrix};
 
-use super::kernel::{Axes, matern};
+use super::kernel::{Axes, Kind, matern};
 use super::lbfgs::{Effort, minimise};
 
-/// Logarithms of the hyper-parameters, clamped to this: beyond it the kernel is constant or the identity.
-const LIMIT: f64 = 12.0;
+/// Logarithms of the hyper-parameters are kept within plus and minus this: beyond it nothing changes any more,
+/// but numbers overflow.
+const LIMIT: f64 = 30.0;
 
 /// What is believed of the hyper-parameters before any value is seen: normal distributions of logarithms.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ impl Prior {
     pub fn new(axes: usize, noisy: bool) -> Prior {
         // Mode of the log-normal density with mean sqrt 2 + log(d) / 2 and deviation sqrt 3 of the logarithm.
         let length = 2.0_f64.sqrt() - 3.0 + 0.5 * libm::log(axes.max(1) as f64);
-        let (noise, noise_floor) = if noisy { ((-3.0, 1.5), 1e-4) } else { ((-10.0, 2.5), 1e-6) };
+        let (noise, noise_floor) = if noisy { ((-3.0, 1.5), 1e-4) } else { ((-18.0, 2.0), 1e-10) };
         Prior { length: (length, 3.0_f64.sqrt()), signal: (0.0, 3.0), noise, noise_floor }
     }
 }
@@ -136,6 +137,11 @@ impl GaussianProcess {
     /// Logarithm of marginal likelihood times prior where the fit ended; NaN without a fit.
     pub fn evidence(&self) -> f64 {
         self.evidence
+    }
+
+    /// How a feature of a point enters.
+    pub fn kind(&self, feature: usize) -> Kind {
+        self.axes.kind(feature)
     }
 
     /// Length scale of each axis.
@@ -353,8 +359,8 @@ impl<'a> Posterior<'a> {
 const LOG_2_PI: f64 = 1.837_877_066_409_345_5;
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)] // Reference values keep the digits they were computed with.
 mod tests {
-    use super::super::kernel::Kind;
     use super::*;
 
     /// Two ordered axes and one of categories; the figures below are of a few lines of numpy.
@@ -464,7 +470,7 @@ mod tests {
         let process = GaussianProcess::with(&axes, points, values, &prior, hyperparameters).unwrap();
         let (mut work, waiting, other) = (Work::default(), vec![0.3, 0.7, 2.0], [0.35, 0.6, 2.0]);
         let believed = process.predict(&waiting, &mut work).0;
-        let after = process.and(&[waiting.clone()], &[believed], &prior).unwrap();
+        let after = process.and(std::slice::from_ref(&waiting), &[believed], &prior).unwrap();
         assert_close(after.predict(&other, &mut work).0, process.predict(&other, &mut work).0, 1e-9);
         assert!(after.predict(&waiting, &mut work).1 < 0.2 * process.predict(&waiting, &mut work).1);
     }

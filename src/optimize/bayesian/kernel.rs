@@ -79,3 +79,31 @@ pub(super) fn matern(squared: f64) -> (f64, f64) {
     let decay = libm::exp(-q);
     ((1.0 + q + 5.0 / 3.0 * squared) * decay, -5.0 / 6.0 * (1.0 + q) * decay)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slope_of_the_kernel_is_that_of_small_differences() {
+        assert_eq!(matern(0.0), (1.0, -5.0 / 6.0));
+        // At distance 1: (1 + sqrt 5 + 5/3) exp(-sqrt 5).
+        assert!((matern(1.0).0 - 0.5239941088318203).abs() < 1e-15);
+        for squared in [0.01, 0.5, 3.0, 40.0] {
+            let difference = (matern(squared + 1e-6).0 - matern(squared - 1e-6).0) / 2e-6;
+            assert!((matern(squared).1 - difference).abs() < 1e-8, "{squared}");
+        }
+    }
+
+    #[test]
+    fn categories_are_the_same_or_not() {
+        let axes = Axes::new(vec![(0, Kind::Unordered), (1, Kind::Ordered)]);
+        let mut squares = Vec::new();
+        axes.squared_differences(&[0.1, 0.5], &[0.9, 0.2], &mut squares);
+        assert!(squares[0] == 1.0 && (squares[1] - 0.09).abs() < 1e-12);
+        let distance = axes.distance(&[0.1, 0.5], &[0.9, 0.2], &[2.0, 10.0]);
+        assert!((distance - 2.9).abs() < 1e-12);
+        assert_eq!(axes.distance(&[0.1, 0.5], &[0.1, 0.5], &[2.0, 10.0]), 0.0);
+        assert_eq!(axes.differences(&[0.1, 0.5], &[0.9, 0.0]).collect::<Vec<_>>(), [(1, 0.5)]);
+    }
+}

@@ -44,12 +44,8 @@ pub(super) fn minimise(
             result.state.get_termination_reason() == Some(&argmin::core::TerminationReason::SolverConverged)
         });
         let now = counted.0.borrow();
-        let gained = before - now.best.1;
-        if converged
-            || now.left == 0
-            || !(gained > effort.tolerance)
-            || before.is_infinite() && now.best.1.is_infinite()
-        {
+        let gains = before.is_infinite() && now.best.1.is_finite() || before - now.best.1 > effort.tolerance;
+        if converged || now.left == 0 || !gains {
             break;
         }
     }

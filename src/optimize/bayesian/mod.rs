@@ -2,12 +2,13 @@
 //!
 //! The first trials are spread evenly. Then a Gaussian process is fitted to the transformed losses
 //! ([`transform`], [`gaussian_process`], [`models`]), and the point of greatest expected improvement is proposed
-//! ([`acquisition`], [`search`]), in a trust region when there are many axes or trials ([`region`]). Several
-//! objectives are made one by weights that change with every trial; constraints have a model each; trials of a
+//! ([`acquisition`], [`search`]), in a trust region when there are many axes or trials ([`region`]), now and then
+//! in another valley than the best one ([`aim`], [`valleys`]). Several objectives are made one by weights that change with every trial; constraints have a model each; trials of a
 //! batch are told the model's own mean until they are told theirs (D. Ginsbourger, R. Le Riche, L. Carraro,
 //! *Kriging is well-suited to parallelize optimization*, 2010: the kriging believer).
 
 mod acquisition;
+mod aim;
 mod encoding;
 mod gaussian_process;
 mod kernel;
@@ -16,28 +17,24 @@ mod models;
 mod observations;
 mod region;
 mod search;
+#[cfg(test)]
+mod tests;
 mod transform;
+mod valleys;
 
 use self::acquisition::Acquisition;
-use self::encoding::{Encoding, Point};
+use self::aim::{Scene, aims, by_merit};
+use self::encoding::Encoding;
 use self::gaussian_process::{GaussianProcess, Prior, Work};
 use self::models::{Fits, LARGEST_MODEL, Sample};
 use self::observations::Observations;
-use self::region::{Region, edge};
 use self::search::Search;
 use self::transform::Shape;
 use super::draws::{Draws, Purpose};
 use super::{History, Method, Params, RandomSearch, SearchSettings, Sequence, Sobol, Space};
 
-/// More axes than this are searched in a trust region from the start.
-const AXES_FOR_REGION: usize = 20;
-/// After more trials than this every space is.
-const TRIALS_FOR_REGION: usize = 300;
 /// Points spread over the region in which the most promising is looked for.
 const LATTICE: u64 = 512;
-/// Of the best points, so many are searched around.
-const BEST: usize = 5;
-
 /// Bayesian optimisation over any space.
 ///
 /// A proposal is a function of the space, the seed, whether the objective is noisy, and the history. What is
@@ -46,7 +43,7 @@ const BEST: usize = 5;
 pub struct Bayesian {
     settings: SearchSettings,
     encoding: Encoding,
-    /// The first trials, and what is tried when no model can say anything.
+    /// What is tried when no model can say anything.
     spread: RandomSearch,
     /// Points that fill the cube evenly, moved for every trial.
     lattice: Vec<Vec<f64>>,
@@ -101,6 +98,12 @@ impl Bayesian {
                 return promising;
             }
         }
+        if trial < initial(history.space.len()) {
+            let params = history.space.decode(&evenly_spread(history.space.len(), self.settings.seed, trial));
+            if history.space.allows(&params) && !taken(&params) {
+                return Some(params);
+            }
+        }
         // Of the points of the spread, as many were proposed as there are trials at most.
         (0..).map_while(|number| self.spread.trial(number)).find(|params| !taken(params))
     }
@@ -119,7 +122,6 @@ impl Bayesian {
         let told = Observations::new(history, encoding);
         let weights = weights(history.goal.objectives.len(), self.settings.seed, trial);
         let order = by_merit(&told, &plain(&told.scalar_losses(&weights, Shape::Plain)));
-        let best: Vec<Point> = order.iter().take(BEST).map(|&k| told.points[k].clone()).collect();
         let prior = Prior::new(space.len(), self.settings.noisy);
 
         let (mut model, shape) = self.objective_model(encoding, &prior, &told, &weights)?;
@@ -135,42 +137,42 @@ impl Bayesian {
             model = model.and(&waiting, &means, &prior)?;
         }
 
-        let feasible = (0..told.len()).filter(|&k| told.is_feasible(k));
-        let incumbent = if self.settings.noisy {
-            feasible.map(|k| model.predict(&told.points[k].features, &mut work).0).reduce(f64::min)
-        } else {
-            feasible.map(|k| all_losses[k]).reduce(f64::min)
-        };
-        let lengths = model.length_scales();
-        let region = if space.len() > AXES_FOR_REGION || told.len() > TRIALS_FOR_REGION {
-            let edge = edge(&all_losses, initial(space.len()), space.len());
-            Region::around(&best.first()?.unit, edge, &lengths, |k| encoding.is_ordered(k))
-        } else {
-            Region::whole(space.len())
-        };
-        let acquisition = Acquisition {
-            objective: incumbent.map(|incumbent| (&model, incumbent)),
-            constraints: limits.iter().map(|(model, limit)| (model, *limit)).collect(),
-        };
-        // Where everything is feasible to be found, but nothing was: only the constraints count. Without
-        // constraints everything failed so far, and there is nothing to go by.
-        if acquisition.objective.is_none() && acquisition.constraints.is_empty() {
-            return None;
-        }
-        let search = Search {
-            space,
+        let aims = aims(&Scene {
             encoding,
-            acquisition: &acquisition,
-            region: &region,
-            best: &best,
-            lengths: &lengths,
-            lattice: &self.lattice,
-            seed: self.settings.seed,
+            told: &told,
+            losses: &all_losses,
+            order: &order,
+            model: &model,
+            noisy: self.settings.noisy,
+            spread: initial(space.len()),
             trial,
-        };
+        });
+        let lengths = model.length_scales();
         let discrete = encoding.is_discrete();
-        let ranked = search.ranked(|point| discrete && taken(&space.decode(&point.unit)));
-        ranked.into_iter().map(|(point, _)| space.decode(&point.unit)).find(|params| !taken(params))
+        aims.iter().find_map(|aim| {
+            let acquisition = Acquisition {
+                objective: aim.incumbent.map(|incumbent| (&model, incumbent)),
+                constraints: limits.iter().map(|(model, limit)| (model, *limit)).collect(),
+            };
+            // While nothing feasible is known only the constraints count. Without constraints everything failed
+            // so far, and there is nothing to go by.
+            if acquisition.objective.is_none() && acquisition.constraints.is_empty() {
+                return None;
+            }
+            let search = Search {
+                space,
+                encoding,
+                acquisition: &acquisition,
+                region: &aim.region,
+                best: &aim.best,
+                lengths: &lengths,
+                lattice: &self.lattice,
+                seed: self.settings.seed,
+                trial,
+            };
+            let ranked = search.ranked(|point| discrete && taken(&space.decode(&point.unit)));
+            ranked.into_iter().map(|(point, _)| space.decode(&point.unit)).find(|params| !taken(params))
+        })
     }
 
     /// The model of the weighted losses and the shape they were transformed to.
@@ -223,6 +225,23 @@ impl Bayesian {
     }
 }
 
+/// A point of an additive recurrence, moved by the seed: after each number of points the gaps are about equal,
+/// which with as few points as a search begins with is more even than Sobol's sequence (H. Weyl 1916; the
+/// steps, powers of the root of x^(d+1) = x + 1, are those of M. Roberts, *The unreasonable effectiveness of
+/// quasirandom sequences*, 2018).
+fn evenly_spread(axes: usize, seed: u64, trial: usize) -> Vec<f64> {
+    let mut draws = Draws::new(seed, Purpose::Spread, 0);
+    let power = 1.0 / (axes as f64 + 1.0);
+    let root = (0..64).fold(2.0, |root: f64, _| libm::pow(1.0 + root, power));
+    let mut step = 1.0;
+    let mut coordinate = || {
+        step /= root;
+        let at = draws.uniform() + trial as f64 * step;
+        at - at.floor()
+    };
+    (0..axes).map(|_| coordinate()).collect()
+}
+
 /// Trials that are spread evenly before the first model.
 fn initial(parameters: usize) -> usize {
     (parameters + 2).max(8)
@@ -234,16 +253,6 @@ fn weights(objectives: usize, seed: u64, trial: usize) -> Vec<f64> {
     let parts: Vec<f64> = (0..objectives).map(|_| -libm::log(draws.uniform())).collect();
     let sum: f64 = parts.iter().sum();
     parts.iter().map(|part| if objectives == 1 { 1.0 } else { part / sum }).collect()
-}
-
-/// Places of the trials, the feasible ones first, each kind by loss.
-fn by_merit(told: &Observations, losses: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..told.len()).collect();
-    order.sort_by(|&a, &b| {
-        let infeasible = |k| !told.is_feasible(k);
-        infeasible(a).cmp(&infeasible(b)).then(losses[a].total_cmp(&losses[b]))
-    });
-    order
 }
 
 /// What the model of the losses is fitted to: all trials while they are few, later the best ones and those

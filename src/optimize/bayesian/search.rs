@@ -82,7 +82,7 @@ impl Search<'_> {
     /// every other neighbour, on about three of them.
     fn neighbour(&self, centre: &[f64], i: usize, draws: &mut Draws) -> Vec<f64> {
         let size = [0.3, 0.1, 0.03, 0.003][i % 4];
-        let share = if i % 2 == 0 { 1.0 } else { (3.0 / centre.len() as f64).min(0.7) };
+        let share = if i.is_multiple_of(2) { 1.0 } else { (3.0 / centre.len() as f64).min(0.7) };
         let mut unit = centre.to_vec();
         for (k, coordinate) in unit.iter_mut().enumerate() {
             if draws.uniform() >= share {
@@ -90,7 +90,7 @@ impl Search<'_> {
             }
             let moved = match self.encoding.levels(k) {
                 // Most keep their value, or hardly any neighbour would be one.
-                Some(levels) if levels <= FLIPS || i % 4 == 0 => {
+                Some(levels) if levels <= FLIPS || i.is_multiple_of(4) => {
                     let anywhere = self.region.at(k, draws.uniform());
                     if draws.uniform() < 0.3 { anywhere } else { *coordinate }
                 }

@@ -17,8 +17,6 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// Simple returns by session; they end with ruin, if it comes.
     pub daily_returns: Vec<f64>,
-    pub fills: u64,
-    pub orders: u64,
     /// Bars of all symbols in the sessions of the run.
     pub bars: u64,
 }
@@ -140,8 +138,6 @@ impl Evaluate for EngineEvaluator<'_> {
             Ok(metrics) => Evaluated::Complete(Box::new(Evaluation {
                 metrics,
                 daily_returns: summary.daily_returns(),
-                fills: summary.fills,
-                orders: summary.orders,
                 bars: bars_of(self.market, &sessions),
             })),
         }

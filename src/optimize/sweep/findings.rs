@@ -132,8 +132,12 @@ fn directions(domain: &Domain) -> Vec<Option<(f64, usize)>> {
     }
 }
 
-/// Parameters whose value lies at an end of its domain, and which end. Not of words, nor of a domain with fewer
-/// than three values, which has nothing else.
+/// Share of a continuous axis that counts as its end: a search seldom meets the very last value.
+const EDGE: f64 = 0.01;
+
+/// Parameters whose value lies at an end of its domain (of a continuous one: within a hundredth of its length, of a
+/// logarithmic one that of the logarithm), and which end. Not of words, nor of a domain with fewer than three
+/// values, which has nothing else.
 pub fn at_bounds(space: &Space, params: &Params) -> Vec<(String, Value, &'static str)> {
     let mut found = Vec::new();
     for (parameter, value) in space.parameters().iter().zip(params) {
@@ -142,13 +146,15 @@ pub fn at_bounds(space: &Space, params: &Params) -> Vec<(String, Value, &'static
         let (low, high) = match (domain, domain.levels()) {
             (Domain::Categorical { .. }, _) => continue,
             (_, Some(levels)) if levels < 3 => continue,
-            (_, Some(levels)) => (domain.value_at(0), domain.value_at(levels - 1)),
-            (&Domain::Float { low, high, .. }, None) => (Value::Float(low), Value::Float(high)),
-            (Domain::Int { .. }, None) => continue,
+            (_, Some(levels)) => (*value == domain.value_at(0), *value == domain.value_at(levels - 1)),
+            (_, None) => match domain.encode(value) {
+                Some(unit) => (unit <= EDGE, unit >= 1.0 - EDGE),
+                None => continue,
+            },
         };
-        if *value == low {
+        if low {
             found.push((parameter.name.clone(), value.clone(), "low"));
-        } else if *value == high {
+        } else if high {
             found.push((parameter.name.clone(), value.clone(), "high"));
         }
     }
@@ -156,23 +162,11 @@ pub fn at_bounds(space: &Space, params: &Params) -> Vec<(String, Value, &'static
 }
 
 /// Feasible trials that no other one beats in one objective without losing in another, in order of id. Of equal
-/// trials all stay.
+/// trials all stay. Empty without a feasible trial.
 pub fn pareto_front(history: &History) -> Vec<usize> {
-    let mut front: Vec<(usize, Vec<f64>)> = Vec::new();
-    for k in 0..history.trials.len() {
-        let Some(merit) = history.merit(k).filter(|merit| merit.is_known() && merit.is_feasible()) else { continue };
-        let losses = merit.losses;
-        if front.iter().any(|(_, other)| dominates(other, &losses)) {
-            continue;
-        }
-        front.retain(|(_, other)| !dominates(&losses, other));
-        front.push((k, losses));
-    }
-    front.into_iter().map(|(k, _)| k).collect()
-}
-
-fn dominates(a: &[f64], b: &[f64]) -> bool {
-    a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
+    let mut front = history.pareto();
+    front.retain(|&k| history.merit(k).is_some_and(|merit| merit.is_feasible()));
+    front
 }
 
 #[cfg(test)]
@@ -225,6 +219,19 @@ mod tests {
         assert_eq!(at(0, 0), [("a".to_string(), Value::Int(0), "low")]);
         assert_eq!(at(4, 1), [("a".to_string(), Value::Int(4), "high")]);
         assert!(at(2, 1).is_empty());
+        let continuous = |low, high, log| {
+            let domain = Domain::Float { low, high, step: None, log };
+            Space::new(vec![Parameter { name: "x".into(), domain, condition: None }]).unwrap()
+        };
+        let end = |space: &Space, x| at_bounds(space, &vec![Some(Value::Float(x))]).first().map(|(_, _, end)| *end);
+        let plain = continuous(0.0, 10.0, false);
+        assert_eq!(
+            [0.0, 0.09, 0.2, 9.8, 9.95].map(|x| end(&plain, x)),
+            [Some("low"), Some("low"), None, None, Some("high")]
+        );
+        // A hundredth of four decades is a factor of 1.096.
+        let log = continuous(1e-4, 1.0, true);
+        assert_eq!([1.09e-4, 1.2e-4, 0.9, 0.92].map(|x| end(&log, x)), [Some("low"), None, None, Some("high")]);
     }
 
     #[test]

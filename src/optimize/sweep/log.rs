@@ -7,6 +7,7 @@
 
 use super::{SweepError, TrialRecord};
 use crate::optimize::Space;
+use serde_json::Map;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -44,9 +45,17 @@ impl Log {
     /// returns without its line, are dropped.
     ///
     /// # Errors
-    /// A folder in use, a line in the middle that cannot be read.
+    /// A folder in use, a line in the middle that cannot be read, one of the two files gone.
     pub fn open(dir: &Path, space: &Space, width: usize) -> Result<(Log, Vec<TrialRecord>), SweepError> {
         let (trials_path, returns_path) = (dir.join(TRIALS_LOG), dir.join(RETURNS_FILE));
+        // One of them alone was not left so by a search: all that it holds would be dropped as torn.
+        for (there, gone) in [(&trials_path, &returns_path), (&returns_path, &trials_path)] {
+            if there.metadata().is_ok_and(|file| file.len() > 0) && !gone.exists() {
+                let name = there.file_name().unwrap_or_default().to_string_lossy();
+                let reason = format!("it is gone; expected it beside {name}. To begin again, remove that too");
+                return Err(SweepError::File { path: gone.clone(), reason });
+            }
+        }
         let open = |path: &Path| {
             OpenOptions::new().read(true).append(true).create(true).open(path).map_err(SweepError::writing(path))
         };
@@ -59,8 +68,8 @@ impl Log {
         let (mut records, mut ends) = (Vec::new(), Vec::new());
         let mut lines = Lines::new(BufReader::new(&mut trials), space, &trials_path);
         while let Some((mut record, end)) = lines.next()? {
-            // A line has dozens of metrics; a search needs none of them.
-            record.metrics.clear();
+            // A line has dozens of metrics; a search needs none of them, nor the room they took.
+            record.metrics = Map::new();
             records.push(record);
             ends.push(end);
         }

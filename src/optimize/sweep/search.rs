@@ -269,7 +269,7 @@ mod tests {
                 }
             }
             let metrics = performance(&daily_returns, 0.0, None, Some(&[])).expect("finite returns");
-            Evaluated::Complete(Box::new(Evaluation { metrics, daily_returns, fills: 0, orders: 0, bars: 1 }))
+            Evaluated::Complete(Box::new(Evaluation { metrics, daily_returns, bars: 1 }))
         }
     }
 

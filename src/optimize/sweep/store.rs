@@ -28,7 +28,7 @@ pub const SUMMARY_FILE: &str = "summary.json";
 pub const TRIALS_TABLE: &str = "trials.parquet";
 /// Where sweeps lie in a result folder when nothing else is said: the default of OPTIMIZER_OUTPUT_DIR in
 /// `backtest_results`.
-const TUNING_FOLDER: &str = "strategy_tuning";
+pub const TUNING_FOLDER: &str = "strategy_tuning";
 
 /// Whether a folder holds a sweep.
 pub fn is_sweep(dir: &Path) -> bool {
@@ -109,11 +109,26 @@ pub struct SweepEntry {
     pub trials: u64,
 }
 
+/// Whether a process writes to the folder of a sweep at this moment.
+pub fn in_use(dir: &Path) -> Result<bool, SweepError> {
+    let path = dir.join(TRIALS_LOG);
+    let file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(SweepError::reading(&path)(error)),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(false),
+        Err(fs::TryLockError::WouldBlock) => Ok(true),
+        Err(fs::TryLockError::Error(error)) => Err(SweepError::reading(&path)(error)),
+    }
+}
+
 /// The sweeps of a result folder and of its folder for tuning, newest first.
 pub fn list_sweeps(out: &Path) -> Result<Vec<SweepEntry>, SweepError> {
     let entry = |(name, path): (String, PathBuf)| {
         let summary = read_summary(&path).ok().flatten();
-        Ok(SweepEntry { sweep: read_sweep(&path), summary, trials: count_lines(&path)?, name, path })
+        Ok(SweepEntry { sweep: read_sweep(&path), summary, trials: count_trials(&path)?, name, path })
     };
     list(out, is_sweep)?.into_iter().map(entry).collect()
 }
@@ -150,20 +165,36 @@ pub fn list(out: &Path, is_one: impl Fn(&Path) -> bool) -> Result<Vec<(String, P
     Ok(found)
 }
 
+/// What was tried before on the same data.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    pub sweeps: u64,
+    pub trials: u64,
+    /// Sweeps that cannot be read, so that nobody knows whether they count.
+    pub unreadable: Vec<SweepError>,
+}
+
 /// Sweeps and trials of a result folder over the same data: what was tried before. A sweep that was repeated
 /// tried nothing new: of equal fingerprints the one with the most trials counts, the shards of one together.
-pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<(u64, u64), SweepError> {
+pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<Earlier, SweepError> {
+    let mut unreadable = Vec::new();
     let mut whole: BTreeMap<String, u64> = BTreeMap::new();
     let mut shards: BTreeMap<String, BTreeMap<(u64, u64), u64>> = BTreeMap::new();
     for (_, path) in folders(out)? {
         if !is_sweep(&path) {
             continue;
         }
-        let Ok(sweep) = read_sweep(&path) else { continue };
+        let sweep = match read_sweep(&path) {
+            Ok(sweep) => sweep,
+            Err(error) => {
+                unreadable.push(error);
+                continue;
+            }
+        };
         if sweep.data_hash != data_hash || sweep.fingerprint == fingerprint {
             continue;
         }
-        let trials = count_lines(&path)?;
+        let trials = count_trials(&path)?;
         let most = match sweep.shard {
             None => whole.entry(sweep.fingerprint).or_default(),
             Some(shard) => shards.entry(sweep.fingerprint).or_default().entry((shard.count, shard.index)).or_default(),
@@ -175,7 +206,7 @@ pub fn earlier_trials(out: &Path, data_hash: &str, fingerprint: &str) -> Result<
         *most = parts.values().sum::<u64>().max(*most);
     }
     whole.retain(|_, trials| *trials > 0);
-    Ok((whole.len() as u64, whole.values().sum()))
+    Ok(Earlier { sweeps: whole.len() as u64, trials: whole.values().sum(), unreadable })
 }
 
 /// Names and paths of the folders of a folder that are not hidden, sorted; none when it does not exist.
@@ -201,8 +232,8 @@ pub(super) fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>, SweepError> 
     Ok(found)
 }
 
-/// Complete lines of a sweep's log.
-fn count_lines(dir: &Path) -> Result<u64, SweepError> {
+/// Trials that the log of a sweep's folder holds: its complete lines.
+pub fn count_trials(dir: &Path) -> Result<u64, SweepError> {
     let path = dir.join(TRIALS_LOG);
     let file = match fs::File::open(&path) {
         Ok(file) => file,

@@ -32,19 +32,29 @@ pub fn finish(dir: &Path, elapsed: SweepElapsed) -> Result<Json, SweepError> {
     let space = sweep.spec.space()?;
     let aim = sweep.spec.aim()?;
     let mut history = History::new(space, aim.goal());
+    let mut first_failure = None;
     for_each_trial(dir, &sweep.spec.space()?, |trial| {
+        if trial.status == Status::Failed && first_failure.is_none() {
+            first_failure = trial.reason.clone().map(|reason| (trial.id, reason));
+        }
         history.trials.push(Trial { outcome: Some(trial.outcome()), params: trial.params });
         Ok(())
     })?;
     write_table(dir, &history.space, &aim)?;
-    let mut summary = summarize(dir, &sweep, &history)?;
+    let mut summary = summarize(dir, &sweep, &history, first_failure)?;
     summary.insert("elapsed".into(), json!({ "load_s": elapsed.load_s, "run_s": elapsed.run_s }));
     let summary = Json::Object(summary);
     write_json(&dir.join(SUMMARY_FILE), &summary)?;
     Ok(summary)
 }
 
-fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<String, Json>, SweepError> {
+/// `first_failure`: number and reason of the first trial that failed.
+fn summarize(
+    dir: &Path,
+    sweep: &SweepFile,
+    history: &History,
+    first_failure: Option<(u64, String)>,
+) -> Result<Map<String, Json>, SweepError> {
     let spec = &sweep.spec;
     let count = |status: fn(&Outcome) -> bool| {
         history.trials.iter().filter(|trial| trial.outcome.as_ref().is_some_and(status)).count()
@@ -78,7 +88,7 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     let mut warnings: Vec<String> = Vec::new();
     for bound in &bounds {
         warnings.push(format!(
-            "the best trial has {} = {}, the {} end of its range: a better value may lie beyond",
+            "the best trial has {} = {}, at the {} end of its range: a better value may lie beyond",
             bound["param"].as_str().unwrap_or(""),
             bound["value"].as_str().map_or_else(|| bound["value"].to_string(), str::to_string),
             if bound["end"] == "low" { "lower" } else { "upper" },
@@ -90,6 +100,15 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     } else if !feasible {
         warnings.push("no trial meets the constraints: the best is the one that violates them least".to_string());
     }
+    if let Some((id, reason)) = first_failure {
+        let failed = count(|o| matches!(o, Outcome::Failed));
+        let which = if failed == 1 {
+            format!("trial {id} failed")
+        } else {
+            format!("{failed} trials failed, the first is {id}")
+        };
+        warnings.push(format!("{which}: {reason}"));
+    }
     let stability = best.map(|k| Stability::of(history, k));
     let verdict = judgement.evidence.map(|mut evidence| {
         evidence.neighbourhood = stability.as_ref().and_then(|stability| stability.turned(history));
@@ -97,7 +116,8 @@ fn summarize(dir: &Path, sweep: &SweepFile, history: &History) -> Result<Map<Str
     });
     if ranked.len() > MOST_COMPARED {
         warnings.push(format!(
-            "PBO, SPA and correlation compare the best {MOST_COMPARED} of {} trials; the deflated Sharpe ratio counts all",
+            "PBO, SPA and correlation compare the best {MOST_COMPARED} of {} trials, which makes PBO too high rather than \
+             too low; the deflated Sharpe ratio counts all",
             ranked.len()
         ));
     }

@@ -46,8 +46,7 @@ pub struct TrialRecord {
     pub values: Vec<Option<f64>>,
     /// Met at or below 0; `None` where undefined. Empty when the run did not finish.
     pub constraints: Vec<Option<f64>>,
-    /// Metrics by name, in the order of their table, with the counts `fills` and `orders` at the end. Empty when
-    /// the run did not finish.
+    /// Metrics by name, in the order of their table. Empty when the run did not finish.
     pub metrics: Map<String, Json>,
     /// Why it failed, or where it was given up.
     pub reason: Option<String>,

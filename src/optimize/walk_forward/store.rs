@@ -8,7 +8,7 @@
 //!   summary.json        the result in numbers
 //! ```
 
-use super::{WalkForwardResult, WalkForwardSpec, cells, dates};
+use super::{StitchedEquity, WalkForwardResult, WalkForwardSpec, cells, dates};
 use crate::backtest::VERSION;
 use crate::backtest::store::drawdowns;
 use crate::market::{CALENDAR_VERSION, Market, format_date};
@@ -108,6 +108,24 @@ pub fn read(dir: &Path) -> Result<(WalkForwardSpec, String), SweepError> {
 /// A file that cannot be read.
 pub fn read_summary(dir: &Path) -> Result<Json, SweepError> {
     read_json(&dir.join(SUMMARY_FILE))
+}
+
+/// The stitched account of a stored analysis.
+///
+/// # Errors
+/// A file that cannot be read or is another table.
+pub fn read_equity(path: &Path) -> Result<StitchedEquity, SweepError> {
+    let wrong = |error: PolarsError| SweepError::File { path: path.to_path_buf(), reason: error.to_string() };
+    let file = fs::File::open(path).map_err(|source| SweepError::Read { path: path.to_path_buf(), source })?;
+    let frame = ParquetReader::new(file).finish().map_err(wrong)?;
+    let time = frame.column("ts").and_then(|c| c.cast(&DataType::Int64)).map_err(wrong)?;
+    let equity = frame.column("equity").map_err(wrong)?;
+    let window = frame.column("window").map_err(wrong)?;
+    Ok(StitchedEquity {
+        time: time.i64().map_err(wrong)?.into_no_null_iter().collect(),
+        equity: equity.f64().map_err(wrong)?.into_no_null_iter().collect(),
+        window: window.u32().map_err(wrong)?.into_no_null_iter().collect(),
+    })
 }
 
 fn read_json(path: &Path) -> Result<Json, SweepError> {

@@ -1,0 +1,233 @@
+//! The block of data that the scripts of the page draw from.
+
+use super::MOST_TRIALS;
+use super::aggregate::{Classes, best, median};
+use crate::optimize::sweep::{Status, TrialRecord};
+use crate::optimize::{Domain, Params, Space, Value};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+/// Parameters that heat maps are made of, the most important ones.
+const MOST_AXES: usize = 6;
+
+/// What is kept of a trial.
+pub struct Row {
+    id: u64,
+    status: Status,
+    params: Params,
+    values: Vec<Option<f64>>,
+}
+
+impl Row {
+    pub fn new(trial: &TrialRecord) -> Row {
+        Row { id: trial.id, status: trial.status, params: trial.params.clone(), values: trial.values.clone() }
+    }
+
+    /// The first objective, of a finished trial.
+    fn value(&self) -> Option<f64> {
+        self.values.first().copied().flatten().filter(|_| self.status == Status::Ok)
+    }
+}
+
+/// See `web/sweep.js`, which reads it.
+#[derive(Serialize)]
+pub struct Payload {
+    objectives: Vec<String>,
+    /// Whether more is better, by objective.
+    more: Vec<bool>,
+    parameters: Vec<Axis>,
+    trials: Vec<Json>,
+    heat: Vec<Json>,
+    best_so_far: Vec<(u64, f64)>,
+    importance: Vec<(String, Option<f64>)>,
+    curves: Vec<(u64, Vec<f64>)>,
+    /// Close of each session, UTC seconds; empty when the calendar does not tell.
+    closes: Vec<i64>,
+    winner: Option<u64>,
+    front: Vec<u64>,
+    #[serde(skip)]
+    names: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Axis {
+    name: String,
+    /// Words of an axis without an order; else numbers.
+    words: Option<Vec<String>>,
+    log: bool,
+    /// (value or index of the word, median of the first objective) by class.
+    medians: Vec<(f64, f64)>,
+}
+
+impl Payload {
+    pub fn new(
+        space: &Space,
+        summary: &Json,
+        more: &[bool],
+        rows: &[Row],
+        curves: Vec<(u64, Vec<f64>)>,
+        closes: Vec<i64>,
+    ) -> Payload {
+        let parameters = space.parameters();
+        let importance: Vec<(String, Option<f64>)> = parameters
+            .iter()
+            .map(|parameter| (parameter.name.clone(), summary["importance"][&parameter.name].as_f64()))
+            .collect();
+        let objectives: Vec<String> = summary["objectives"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .map(|text| text.trim_start_matches('-').to_string())
+            .collect();
+        let winner = summary["best"]["id"].as_u64();
+        let more_first = more.first().copied().unwrap_or(true);
+        let axis = |k: usize| {
+            let domain = &parameters[k].domain;
+            Axis {
+                name: parameters[k].name.clone(),
+                words: match domain {
+                    Domain::Categorical { choices } => Some(choices.clone()),
+                    _ => None,
+                },
+                log: matches!(domain, Domain::Float { log: true, .. } | Domain::Int { log: true, .. }),
+                medians: medians(domain, k, rows),
+            }
+        };
+        Payload {
+            more: more.to_vec(),
+            parameters: (0..parameters.len()).map(axis).collect(),
+            trials: shown(rows, more_first).into_iter().map(|row| trial(space, row)).collect(),
+            heat: heat_maps(space, &importance, rows, winner, more_first),
+            best_so_far: best_so_far(rows, more_first),
+            importance,
+            curves,
+            closes,
+            winner,
+            front: super::ids(&summary["pareto"]),
+            names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+            objectives,
+        }
+    }
+
+    pub fn objectives(&self) -> &[String] {
+        &self.objectives
+    }
+
+    pub fn parameters(&self) -> &[String] {
+        &self.names
+    }
+
+    pub fn has_heat(&self) -> bool {
+        !self.heat.is_empty()
+    }
+
+    pub fn has_curves(&self) -> bool {
+        !self.curves.is_empty()
+    }
+
+    /// Number of trials that are part of the page.
+    pub fn shown(&self) -> usize {
+        self.trials.len()
+    }
+}
+
+/// The trials that are part of the page, by number: all, or the best third of the room and others evenly.
+fn shown(rows: &[Row], more: bool) -> Vec<&Row> {
+    if rows.len() <= MOST_TRIALS {
+        return rows.iter().collect();
+    }
+    let mut ranked: Vec<(f64, usize)> =
+        rows.iter().enumerate().filter_map(|(k, row)| row.value().map(|v| (if more { -v } else { v }, k))).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut kept: Vec<usize> = ranked.iter().take(MOST_TRIALS / 3).map(|(_, k)| *k).collect();
+    let even = MOST_TRIALS - kept.len();
+    kept.extend((0..even).map(|k| k * rows.len() / even));
+    kept.sort_unstable();
+    kept.dedup();
+    kept.into_iter().map(|k| &rows[k]).collect()
+}
+
+fn trial(space: &Space, row: &Row) -> Json {
+    let place = |(parameter, value): (&crate::optimize::Parameter, &Option<Value>)| match value {
+        None => Json::Null,
+        Some(Value::Float(v)) => json!(v),
+        Some(Value::Int(v)) => json!(v),
+        Some(text) => json!(parameter.domain.level_of(text)),
+    };
+    let params: Vec<Json> = space.parameters().iter().zip(&row.params).map(place).collect();
+    json!([row.id, row.status.name(), params, row.values])
+}
+
+/// Median of the first objective by class of a parameter.
+fn medians(domain: &Domain, axis: usize, rows: &[Row]) -> Vec<(f64, f64)> {
+    let classes = Classes::new(domain);
+    let mut groups: Vec<Vec<f64>> = vec![Vec::new(); classes.labels.len()];
+    for row in rows {
+        if let (Some(value), Some(class)) = (row.value(), classes.of(domain, row.params[axis].as_ref())) {
+            groups[class].push(value);
+        }
+    }
+    let count = groups.len() as f64;
+    let middle = |class: usize| match domain.decode((class as f64 + 0.5) / count) {
+        Value::Float(v) => v,
+        Value::Int(v) => v as f64,
+        Value::Text(_) => class as f64,
+    };
+    let groups = groups.into_iter().enumerate();
+    groups.filter_map(|(class, group)| Some((middle(class), median(group)?))).collect()
+}
+
+/// A heat map for each pair of the most important parameters that have more than one value.
+fn heat_maps(
+    space: &Space,
+    importance: &[(String, Option<f64>)],
+    rows: &[Row],
+    winner: Option<u64>,
+    more: bool,
+) -> Vec<Json> {
+    let parameters = space.parameters();
+    let mut axes: Vec<usize> =
+        (0..parameters.len()).filter(|&k| parameters[k].domain.levels().is_none_or(|levels| levels > 1)).collect();
+    axes.sort_by(|&a, &b| {
+        let share = |k: usize| importance[k].1.unwrap_or(0.0);
+        share(b).total_cmp(&share(a)).then(a.cmp(&b))
+    });
+    axes.truncate(MOST_AXES);
+    let classes: Vec<Classes> = parameters.iter().map(|parameter| Classes::new(&parameter.domain)).collect();
+    let class = |row: &Row, k: usize| classes[k].of(&parameters[k].domain, row.params[k].as_ref());
+    let mut maps = Vec::new();
+    for (i, &x) in axes.iter().enumerate() {
+        for &y in &axes[i + 1..] {
+            let (columns, lines) = (classes[x].labels.len(), classes[y].labels.len());
+            let mut cells: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
+            let mut place = None;
+            for row in rows {
+                let (Some(a), Some(b)) = (class(row, x), class(row, y)) else { continue };
+                if Some(row.id) == winner {
+                    place = Some((a, b));
+                }
+                cells[b * columns + a].extend(row.value());
+            }
+            maps.push(json!({
+                "x": x, "y": y, "columns": classes[x].labels, "lines": classes[y].labels, "winner": place,
+                "count": cells.iter().map(Vec::len).collect::<Vec<_>>(),
+                "best": cells.iter().map(|cell| best(cell, more)).collect::<Vec<_>>(),
+                "median": cells.into_iter().map(median).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    maps
+}
+
+/// (trial, value) wherever the best so far improves.
+fn best_so_far(rows: &[Row], more: bool) -> Vec<(u64, f64)> {
+    let mut steps: Vec<(u64, f64)> = Vec::new();
+    for row in rows {
+        let Some(value) = row.value() else { continue };
+        if steps.last().is_none_or(|(_, last)| if more { value > *last } else { value < *last }) {
+            steps.push((row.id, value));
+        }
+    }
+    steps
+}

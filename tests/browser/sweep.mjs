@@ -1,0 +1,77 @@
+// Checks report.html of a sweep in Chromium: node sweep.mjs REPORT [SCREENSHOT_DIR]
+// The sweep must have two parameters with several values each and at least one failed trial.
+
+import assert from 'node:assert/strict';
+import { axe, check, finish, open, openBrowser, shot } from './harness.mjs';
+
+await openBrowser();
+
+await check('the page in both themes, without console errors, requests or violations', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page, faults, close } = await open({ colorScheme });
+    await axe(page, colorScheme);
+    await shot(page, `sweep-${colorScheme}`, { fullPage: true });
+    assert.deepEqual(faults, []);
+    assert.equal(await page.locator('.failed').count(), 0, 'every figure is drawn');
+    await close();
+  }
+});
+
+await check('the heat map follows its choices and its keys', async () => {
+  const { page, close } = await open();
+  const frame = page.locator('#chart-heat .figure');
+  assert.match(await frame.getAttribute('aria-label'), /^Heat map/);
+  const colours = () => page.evaluate(() => [...document.querySelectorAll('#chart-heat .cell')].map((c) => c.getAttribute('fill')).join());
+  const before = await colours();
+  assert.ok(new Set(before.split(',')).size > 5, 'cells differ');
+  await page.selectOption('#heat-stat', 'best');
+  const readout = page.locator('#chart-heat .readout');
+  await page.locator('#chart-heat .figure').focus();
+  await page.keyboard.press('ArrowRight');
+  const first = await readout.innerText();
+  await page.keyboard.press('ArrowUp');
+  assert.notEqual(await readout.innerText(), first);
+  assert.match(first, /trial/);
+  await close();
+});
+
+await check('slices, parallel coordinates and history answer to keys', async () => {
+  const { page, close } = await open();
+  for (const id of ['chart-slices', 'chart-parallel', 'chart-history']) {
+    await page.locator(`#${id} .figure`).first().focus();
+    await page.keyboard.press('ArrowRight');
+    assert.match(await page.locator(`#${id} .readout`).first().innerText(), /^trial \d+/, id);
+  }
+  const lines = () => page.locator('#chart-parallel path.top, #chart-parallel path.winner').count();
+  const tenth = await lines();
+  await page.selectOption('#parallel-share', '1');
+  assert.ok((await lines()) > tenth);
+  await close();
+});
+
+await check('the table of trials sorts and filters', async () => {
+  const { page, close } = await open();
+  const first = () => page.locator('#trial-table tbody tr').first().innerText();
+  const sorted = () => page.locator('#trial-table th[aria-sort="ascending"], #trial-table th[aria-sort="descending"]').count();
+  assert.equal(await sorted(), 1);
+  const best = await first();
+  await page.locator('#trial-table thead button').first().click();
+  assert.notEqual(await first(), best);
+  assert.equal(await sorted(), 1);
+  await page.fill('#trial-filter', 'failed');
+  const rows = await page.locator('#trial-table tbody tr').allInnerTexts();
+  assert.ok(rows.length > 0 && rows.every((row) => row.includes('failed')), `${rows.length} rows`);
+  await close();
+});
+
+await check('a phone shows it without sideways scroll', async () => {
+  const { page, faults, close } = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 390, `${wide} px wide`);
+  await axe(page, 'phone');
+  await shot(page, 'sweep-phone', { fullPage: true });
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+await finish();
