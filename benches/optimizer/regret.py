@@ -64,6 +64,22 @@ def rosenbrock4(p):
     return sum(100 * (b - a * a) ** 2 + (1 - a) ** 2 for a, b in zip(x, x[1:]))
 
 
+def levy5(p):
+    w = [1 + (p[f"x{i}"] - 1) / 4 for i in range(5)]
+    ends = math.sin(math.pi * w[0]) ** 2 + (w[-1] - 1) ** 2 * (1 + math.sin(2 * math.pi * w[-1]) ** 2)
+    return ends + sum((v - 1) ** 2 * (1 + 10 * math.sin(math.pi * v + 1) ** 2) for v in w[:-1])
+
+
+def styblinski_tang4(p):
+    x = [p[f"x{i}"] for i in range(4)]
+    return sum(v**4 - 16 * v * v + 5 * v for v in x) / 2
+
+
+def michalewicz5(p):
+    x = [p[f"x{i}"] for i in range(5)]
+    return -sum(math.sin(v) * math.sin(i * v * v / math.pi) ** 20 for i, v in enumerate(x, 1))
+
+
 MIXED = [
     {"name": "rate", "type": "float", "low": 1e-4, "high": 1.0, "log": True},
     {"name": "level", "type": "float", "low": -1.0, "high": 1.0, "log": False},
@@ -114,7 +130,12 @@ FUNCTIONS = {
     "Ackley5": (floats(-32.768, 32.768, 5), ackley5, 0.0),
     "Rosenbrock4": (floats(-5.0, 10.0, 4), rosenbrock4, 0.0),
     "Mixed": (MIXED, mixed, 0.0),
+    "Levy5": (floats(-10.0, 10.0, 5), levy5, 0.0),
+    "StyblinskiTang4": (floats(-5.0, 5.0, 4), styblinski_tang4, -4 * 39.16616570377142),
+    "Michalewicz5": (floats(0.0, math.pi, 5), michalewicz5, -4.687658),
 }
+# Constants of the Bayesian method were chosen on the first ones; the others are there to check that.
+USUAL = list(FUNCTIONS)[:5]
 
 OURS = ("bayesian", "genetic")
 REFERENCES = ("optuna GPSampler", "optuna TPESampler", "pymoo GA")
@@ -261,7 +282,7 @@ def run(task):
     return method, name, seed, rows
 
 
-def read(path):
+def read(path, budget=max(BUDGETS)):
     """Complete runs of a file of results: (method, function, seed) to [(value, seconds)]."""
     runs = {}
     if path and os.path.exists(path):
@@ -269,7 +290,7 @@ def read(path):
             for row in csv.DictReader(file):
                 key = (row["method"], row["function"], int(row["seed"]))
                 runs.setdefault(key, []).append((float(row["value"]), float(row["seconds"])))
-    return {key: rows for key, rows in runs.items() if len(rows) >= max(BUDGETS)}
+    return {key: rows for key, rows in runs.items() if len(rows) >= budget}
 
 
 def write(path, results):
@@ -289,7 +310,7 @@ def quartiles(values):
 def regrets(results, method, name, budget, seeds):
     minimum = FUNCTIONS[name][2]
     runs = [results[key] for seed in seeds if (key := (method, name, seed)) in results]
-    return [max(min(value for value, _ in rows[:budget]) - minimum, 0.0) for rows in runs]
+    return [max(min(v for v, _ in rows[:budget]) - minimum, 0.0) for rows in runs if len(rows) >= budget]
 
 
 def suggestion_seconds(results, method, trial):
@@ -355,14 +376,15 @@ def main():
     parser.add_argument("--tbot", default="target/release/tbot", help="program to measure")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--functions", nargs="*", choices=list(FUNCTIONS), default=list(FUNCTIONS))
+    parser.add_argument("--budget", type=int, choices=BUDGETS, default=max(BUDGETS), help="trials of a run")
+    parser.add_argument("--functions", nargs="*", choices=list(FUNCTIONS), default=USUAL)
     parser.add_argument("--methods", nargs="*", choices=[*OURS, *REFERENCES], default=[*OURS, *REFERENCES])
     parser.add_argument("--csv", default="regret.csv", help="where every trial is written")
     parser.add_argument("--reuse", help="take runs that this file already holds from it instead of running them")
     options = parser.parse_args()
 
-    budget = max(BUDGETS)
-    known = read(options.reuse)
+    budget = options.budget
+    known = read(options.reuse, budget)
     seeds = range(options.seeds)
     keys = [(m, f, s) for s in seeds for f in options.functions for m in options.methods]
     results = {key: known[key] for key in keys if key in known}

@@ -81,12 +81,12 @@ fn outcome(trial: &Value) -> Value {
 }
 
 /// All that is asked in a whole search, and the recommendation.
-fn search(algorithm: &str) -> (Vec<Value>, Value) {
+fn search(algorithm: &str, rounds: usize) -> (Vec<Value>, Value) {
     let mut optimizer = Optimizer::start();
     optimizer.says(init(algorithm));
     assert_eq!(optimizer.says(json!({"op": "best"})), json!({"ok": true, "id": null, "params": null, "values": null}));
     let mut asked = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..rounds {
         let trials = optimizer.says(json!({"op": "ask", "n": 2}))["trials"].as_array().unwrap().clone();
         let results: Vec<Value> = trials.iter().map(outcome).collect();
         assert_eq!(optimizer.says(json!({"op": "tell", "results": results})), json!({"ok": true}));
@@ -99,17 +99,18 @@ fn search(algorithm: &str) -> (Vec<Value>, Value) {
 
 #[test]
 fn a_whole_search_is_the_same_every_time() {
-    for algorithm in ["random", "genetic"] {
-        let (asked, best) = search(algorithm);
+    // The models of the Bayesian method are slow without optimisation: a few rounds after the even spread.
+    for (algorithm, rounds) in [("random", 20), ("genetic", 20), ("bayesian", 6)] {
+        let (asked, best) = search(algorithm, rounds);
         let ids: Vec<u64> = asked.iter().map(|trial| trial["id"].as_u64().unwrap()).collect();
-        assert_eq!(ids, (0..40).collect::<Vec<_>>());
+        assert_eq!(ids, (0..2 * rounds as u64).collect::<Vec<_>>());
         let values = asked
             .iter()
             .map(outcome)
             .filter(|told| told["constraints"][0].as_f64().is_some_and(|constraint| constraint <= 0.0));
         let least = values.map(|told| told["values"][0].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
         assert_eq!(best["values"], json!([least]), "{algorithm}");
-        assert_eq!(search(algorithm), (asked, best), "{algorithm}");
+        assert_eq!(search(algorithm, rounds), (asked, best), "{algorithm}");
     }
 }
 

@@ -34,6 +34,11 @@ impl Axes {
         self.features[feature].0
     }
 
+    /// Whether an axis is that of an unordered parameter.
+    pub fn is_unordered(&self, axis: usize) -> bool {
+        self.features.contains(&(axis, Kind::Unordered))
+    }
+
     /// How a feature enters the distance.
     pub fn kind(&self, feature: usize) -> Kind {
         self.features[feature].1

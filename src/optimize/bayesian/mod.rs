@@ -3,9 +3,10 @@
 //! The first trials are spread evenly. Then a Gaussian process is fitted to the transformed losses
 //! ([`transform`], [`gaussian_process`], [`models`]), and the point of greatest expected improvement is proposed
 //! ([`acquisition`], [`search`]), in a trust region when there are many axes or trials ([`region`]), now and then
-//! in another valley than the best one ([`aim`], [`valleys`]). Several objectives are made one by weights that change with every trial; constraints have a model each; trials of a
-//! batch are told the model's own mean until they are told theirs (D. Ginsbourger, R. Le Riche, L. Carraro,
-//! *Kriging is well-suited to parallelize optimization*, 2010: the kriging believer).
+//! in another valley than the best one ([`aim`], [`valleys`]). Several objectives are made one by weights that
+//! change with every trial; constraints have a model each; trials of a batch are told the model's own mean until
+//! they are told theirs (D. Ginsbourger, R. Le Riche, L. Carraro, *Kriging is well-suited to parallelize
+//! optimization*, 2010: the kriging believer).
 
 mod acquisition;
 mod aim;
