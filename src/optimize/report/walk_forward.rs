@@ -109,6 +109,9 @@ fn sentences(summary: &Json) -> Vec<String> {
             "{:.0} % of the yearly return in sample was kept out of sample. Pardo (2008) takes 50 % and more for a sign that a rule is robust.",
             100.0 * e
         )),
+        Some(e) if e < 0.0 => found.push(
+            "The winners gained in sample and lost out of sample: what the search found did not last.".to_string(),
+        ),
         Some(e) => found.push(format!(
             "Only {:.0} % of the yearly return in sample was kept out of sample; Pardo (2008) asks for 50 %. What the search found was mostly particular to the sessions it looked at.",
             100.0 * e
