@@ -13,11 +13,11 @@ if (!report) {
   console.error(`usage: node ${basename(process.argv[1])} PAGE [SCREENSHOT_DIR]`);
   process.exit(2);
 }
-const url = pathToFileURL(resolve(report)).href;
+export const url = pathToFileURL(resolve(report)).href;
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 if (shots) mkdirSync(shots, { recursive: true });
 
-let browser;
+export let browser;
 let failed = 0;
 
 export async function openBrowser() {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { axe, check, finish, open, openBrowser, report, shot, shots } from './harness.mjs';
+import { axe, browser, check, finish, open, openBrowser, shot, shots, url } from './harness.mjs';
 
 await openBrowser();
 
