@@ -142,7 +142,7 @@
         if (b % every(lines, lines * cell / 16) === 0) picture.append(svg('text', { x: left - 6, y: top + (lines - 0.5 - b) * cell + 4, 'text-anchor': 'end' }, name.length > most ? `${name.slice(0, most - 1)}…` : name));
       });
       map.columns.forEach((name, a) => {
-        if (a % every(columns, room / (letters(map.columns) + 10)) === 0) picture.append(svg('text', { x: left + (a + 0.5) * wide, y: top + lines * cell + 16, 'text-anchor': 'middle' }, name));
+        if (a % every(columns, room / (letters(map.columns) + 10)) === 0) picture.append(svg('text', { x: Math.min(left + (a + 0.5) * wide, width - name.length * 3.2), y: top + lines * cell + 16, 'text-anchor': 'middle' }, name));
       });
       const below = top + lines * cell + 34;
       picture.append(svg('text', { x: left + room / 2, y: below, 'text-anchor': 'middle' }, `${x.name} (upwards: ${y.name})`));
@@ -151,7 +151,7 @@
       const [good, bad] = more ? [high, low] : [low, high];
       picture.append(
         svg('text', { x: left + 64, y: below + 24, 'text-anchor': 'end' }, text(bad)), svg('text', { x: left + 76 + bar, y: below + 24 }, text(good)),
-        svg('text', { x: left, y: below + 44 }, `${objective}; grey: nothing tried${map.winner ? '; framed: the best trial' : ''}`));
+        svg('text', { x: left, y: below + 44 }, `${objective}; grey: no value${map.winner ? '; framed: the best trial' : ''}`));
     });
     pair.addEventListener('change', redraw);
     stat.addEventListener('change', redraw);

@@ -90,7 +90,11 @@ impl Halves {
             percent(self.loss)
         ));
         if let Some(slope) = self.slope {
-            let meaning = if slope < 0.0 { "the better in sample, the worse out of sample" } else { "better in sample meant better out of sample" };
+            let meaning = if slope < 0.0 {
+                "the better in sample, the worse out of sample"
+            } else {
+                "better in sample meant better out of sample"
+            };
             found.push(format!(
                 "For each 1.0 more in sample the Sharpe ratio out of sample changed by {slope:+.2}: {meaning}. The two \
                  halves share a fixed whole, which alone pulls the slope below 0."
