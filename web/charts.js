@@ -336,7 +336,8 @@ const TbotCharts = (() => {
   /**
    * Panes over one shared time axis.
    *
-   * data: { times: seconds UTC, x?: positions (default 0, 1, ...), panes: [...], marks?: [...], table? }
+   * data: { times: seconds UTC, x?: positions (default 0, 1, ...), panes: [...], marks?: [...], table?,
+   *         names?: (index) => what a point is called that has no time }
    * pane: { label, height, format(value, step?), series: [{name, kind: 'line'|'area', values, colour, dash?}],
    *         candles?: {open, high, low, close}, baseline?, include?: values the axis must show, note?: {index, text} }
    * mark: { index, y, shape: 'up'|'down'|'cross'|'dot', colour, text, to?: {x, y} }
@@ -568,7 +569,10 @@ const TbotCharts = (() => {
       const scale = (right - left) / (b - a);
       const toPixel = (x) => left + (x - a) * scale;
 
-      const ticks = timeTicks(times, from, to, this.zone, Math.max(2, Math.floor((right - left) / 72)));
+      const most = Math.max(2, Math.floor((right - left) / 72));
+      const ticks = this.data.names
+        ? niceTicks(from, Math.max(from, to - 1), most).values.filter(Number.isInteger).map((index) => ({ index, text: String(index) }))
+        : timeTicks(times, from, to, this.zone, most);
       let top = PANE_GAP;
       for (const plan of plans) {
         this.drawPane(g, plan, { top, left, right, toPixel, drawFrom, drawTo, ticks });
@@ -767,6 +771,11 @@ const TbotCharts = (() => {
       }
     }
 
+    /** What a point is called. */
+    stamp(i) {
+      return this.data.names ? this.data.names(i) : timeText(this.data.times[i], this.zone);
+    }
+
     /** Puts the values at the cursor (else the last ones) into the read-out. */
     say() {
       const i = this.cursor ?? this.x.length - 1;
@@ -774,7 +783,7 @@ const TbotCharts = (() => {
         this.readout.replaceChildren('No data');
         return;
       }
-      const parts = [element('span', {}, timeText(this.data.times[i], this.zone))];
+      const parts = [element('span', {}, this.stamp(i))];
       for (const pane of this.data.panes) {
         const format = pane.readout ?? pane.format;
         if (pane.candles) {
@@ -802,7 +811,7 @@ const TbotCharts = (() => {
       ]);
       return {
         head: ['Time', ...columnsOf.map((column) => column.name)],
-        rows: Array.from(this.data.times, (t, i) => [timeText(t, this.zone), ...columnsOf.map((column) => column.format(column.values[i]))]),
+        rows: Array.from(this.data.times, (_, i) => [this.stamp(i), ...columnsOf.map((column) => column.format(column.values[i]))]),
       };
     }
   }

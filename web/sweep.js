@@ -8,9 +8,12 @@
   const place = (id) => document.getElementById(id);
   const [objective] = data.objectives;
   const more = data.more[0];
-  const trials = data.trials.map(([id, status, params, values]) => ({ id, status, params, values, value: status === 'ok' ? values[0] : null }));
+  const trials = data.trials.map(([id, status, params, values, reason]) => ({
+    id, status, params, values, reason: reason ?? '', value: status === 'ok' || status === 'infeasible' ? values[0] : null,
+  }));
   const finished = trials.filter((t) => t.value !== null && t.value !== undefined);
-  const ranked = [...finished].sort((a, b) => (more ? b.value - a.value : a.value - b.value) || a.id - b.id);
+  // What misses a constraint is never better than what meets them.
+  const ranked = [...finished].sort((a, b) => (a.status === 'infeasible') - (b.status === 'infeasible') || (more ? b.value - a.value : a.value - b.value) || a.id - b.id);
   const winner = finished.find((t) => t.id === data.winner);
 
   const text = (value) => (value === null || value === undefined ? 'n/a' : number(value, Math.abs(value) >= 1000 ? 0 : 4));
@@ -50,6 +53,23 @@
     return { picture, show };
   }
 
+  /** Draws at the width of the host, and again when that changes: letters keep their size on every screen. */
+  function responsive(host, most, draw) {
+    let last = 0;
+    const fit = () => {
+      const width = Math.min(most, Math.floor(host.clientWidth));
+      if (width < 100 || width === last) return;
+      last = width;
+      draw(width);
+    };
+    new ResizeObserver(() => requestAnimationFrame(fit)).observe(host);
+    fit();
+    return () => {
+      last = 0;
+      fit();
+    };
+  }
+
   function linear(low, high, from, to) {
     const [a, b] = high > low ? [low, high] : [low - 0.5, low + 0.5];
     return Object.assign((v) => from + (v - a) / (b - a) * (to - from), { low: a, high: b });
@@ -82,17 +102,19 @@
     const pair = place('heat-pair');
     const stat = place('heat-stat');
     data.heat.forEach((map, k) => pair.append(new Option(`${data.parameters[map.x].name} × ${data.parameters[map.y].name}`, k)));
-    function draw() {
+    const redraw = responsive(host, 1000, (width) => {
       const map = data.heat[pair.value];
       const values = map[stat.value];
       const [x, y] = [data.parameters[map.x], data.parameters[map.y]];
       const [columns, lines] = [map.columns.length, map.lines.length];
       const known = values.filter((v) => v !== null);
       const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
-      const [left, top, width] = [90, 8, 760];
-      const cell = Math.max(14, Math.min(46, Math.floor(420 / lines)));
-      const wide = (width - left - 130) / columns;
-      const height = top + lines * cell + 46;
+      const letters = (names) => Math.max(...names.map((name) => name.length)) * 6.6;
+      const [left, top] = [Math.min(width * 0.3, Math.max(44, letters(map.lines) + 14)), 8];
+      const room = width - left - 8;
+      const cell = Math.max(16, Math.min(46, Math.floor(420 / lines)));
+      const wide = room / columns;
+      const height = top + lines * cell + 86;
       const items = values.map((value, k) => ({
         text: `${x.name} ${map.columns[k % columns]}, ${y.name} ${map.lines[Math.floor(k / columns)]}: ${stat.value} ${objective} ${text(value)}, ${map.count[k]} trial${map.count[k] === 1 ? '' : 's'}`,
       }));
@@ -116,57 +138,96 @@
       }
       const every = (count, room) => Math.max(1, Math.ceil(count / room));
       map.lines.forEach((name, b) => {
-        if (b % every(lines, lines * cell / 16) === 0) picture.append(svg('text', { x: left - 6, y: top + (lines - 0.5 - b) * cell + 4, 'text-anchor': 'end' }, name));
+        const most = Math.floor((left - 10) / 6.4);
+        if (b % every(lines, lines * cell / 16) === 0) picture.append(svg('text', { x: left - 6, y: top + (lines - 0.5 - b) * cell + 4, 'text-anchor': 'end' }, name.length > most ? `${name.slice(0, most - 1)}…` : name));
       });
       map.columns.forEach((name, a) => {
-        if (a % every(columns, (width - left - 130) / 52) === 0) picture.append(svg('text', { x: left + (a + 0.5) * wide, y: top + lines * cell + 16, 'text-anchor': 'middle' }, name));
+        if (a % every(columns, room / (letters(map.columns) + 10)) === 0) picture.append(svg('text', { x: Math.min(left + (a + 0.5) * wide, width - name.length * 3.2), y: top + lines * cell + 16, 'text-anchor': 'middle' }, name));
       });
-      picture.append(svg('text', { x: left + columns * wide / 2, y: height - 6, 'text-anchor': 'middle' }, `${x.name}  (vertical: ${y.name}${map.winner ? '; framed: the best trial' : ''})`));
-      const barLeft = width - 100;
-      for (let k = 0; k < 40; k++) {
-        const share = 1 - k / 39;
-        picture.append(svg('rect', { x: barLeft, y: top + k * (lines * cell) / 40, width: 14, height: (lines * cell) / 40 + 0.5, fill: viridis(share) }));
-      }
+      const below = top + lines * cell + 34;
+      picture.append(svg('text', { x: left + room / 2, y: below, 'text-anchor': 'middle' }, `${x.name} (upwards: ${y.name})`));
+      const bar = Math.min(200, room - 140);
+      for (let k = 0; k < 40; k++) picture.append(svg('rect', { x: left + 70 + k * bar / 40, y: below + 14, width: bar / 40 + 0.5, height: 12, fill: viridis(k / 39) }));
       const [good, bad] = more ? [high, low] : [low, high];
-      picture.append(svg('text', { x: barLeft + 20, y: top + 11 }, text(good)), svg('text', { x: barLeft + 20, y: top + lines * cell }, text(bad)));
-    }
-    pair.addEventListener('change', draw);
-    stat.addEventListener('change', draw);
-    draw();
+      picture.append(
+        svg('text', { x: left + 64, y: below + 24, 'text-anchor': 'end' }, text(bad)), svg('text', { x: left + 76 + bar, y: below + 24 }, text(good)),
+        svg('text', { x: left, y: below + 44 }, `${objective}; grey: no value${map.winner ? '; framed: the best trial' : ''}`));
+    });
+    pair.addEventListener('change', redraw);
+    stat.addEventListener('change', redraw);
   }
 
   // ---------------------------------------------------------------- points
 
-  function points(host, { label, axes, xs, ys, kept, height, medians, line, topShare }) {
-    const width = 420;
-    const [left, right, top, bottom] = [62, 8, 8, 34];
+  /**
+   * Dots over two axes. `kept` have a place on both; `others` only on the horizontal one: they lie in rows below.
+   * `say(item)` is the read-out of a dot, `kind(item)` its class beside `dot`.
+   */
+  function points(host, options) {
+    responsive(host, options.most ?? 700, (width) => drawPoints(host, options, width));
+  }
+
+  /** Powers of ten between two values; the ends where there are fewer than two. */
+  function decades(low, high) {
+    const found = [];
+    for (let k = Math.ceil(Math.log10(low)); k <= Math.log10(high); k++) found.push([10 ** k, k < -3 || k > 5 ? `1e${k}` : String(Number((10 ** k).toPrecision(1)))]);
+    return found.length >= 2 ? found : [low, high].map((v) => [v, String(Number(v.toPrecision(2)))]);
+  }
+
+  const outline = { ok: 'dot', infeasible: 'dot infeasible' };
+  const sayTrial = (axes, xs, ys) => (t) => `trial ${t.id}: ${axes.x.name} ${nameOf(axes.x, xs(t))}, ${t.value === null ? `${t.status}${t.reason ? `: ${t.reason}` : ''}` : `${axes.y} ${text(ys(t))}${t.status === 'infeasible' ? ', misses a constraint' : ''}`}`;
+
+  function drawPoints(host, { label, axes, xs, ys, kept, others = [], height, medians, line, topShare, members, say, diagonal }, width) {
+    const rows = ['failed', 'pruned'].filter((status) => others.some((t) => t.status === status));
+    const [left, right, top, bottom] = [62, 12, 8, 38 + rows.length * 16];
     const place_ = position(axes.x);
-    const [lowX, highX] = spread([...kept.map((t) => place_(xs(t))), ...(medians ?? []).map(([v]) => place_(v))]);
+    const speak = say ?? sayTrial(axes, xs, ys);
+    const [lowX, highX] = spread([...kept.map((t) => place_(xs(t))), ...others.map((t) => place_(xs(t))), ...(medians ?? []).map(([v]) => place_(v))]);
     const [lowY, highY] = spread([...kept.map(ys), ...(medians ?? line ?? []).map(([, v]) => v)]);
     const toX = linear(lowX, highX, left, width - right);
     const toY = linear(lowY, highY, height - bottom, top);
-    const sorted = [...kept].sort((a, b) => place_(xs(a)) - place_(xs(b)) || a.id - b.id);
-    const items = sorted.map((t) => ({ text: `trial ${t.id}: ${axes.x.name} ${nameOf(axes.x, xs(t))}, ${axes.y} ${text(ys(t))}` }));
-    const { picture, show } = figure(host, { label, width, height, items, hint: `${axes.x.name} against ${axes.y}. Point at a dot, or step with the arrow keys.` });
+    const sorted = [...kept, ...others].sort((a, b) => place_(xs(a)) - place_(xs(b)) || (a.id ?? 0) - (b.id ?? 0));
+    const { picture, show } = figure(host, { label, width, height, items: sorted.map((t) => ({ text: speak(t) })), hint: `${axes.x.name} against ${axes.y}. Point at a dot, or step with the arrow keys.` });
     for (const [value, name] of ticks(toY.low, toY.high, height - top - bottom)) {
       picture.append(svg('line', { x1: left, x2: width - right, y1: toY(value), y2: toY(value), class: 'axis' }), svg('text', { x: left - 6, y: toY(value) + 4, 'text-anchor': 'end' }, name));
     }
-    const marks = axes.x.words
-      ? axes.x.words.map((word, k) => [k, word])
-      : axes.x.log
-        ? [...new Set(kept.map(xs))].sort((a, b) => a - b).filter((_, k, all) => k % Math.max(1, Math.floor(all.length / 4)) === 0).map((v) => [v, nameOf(axes.x, v)])
-        : ticks(toX.low, toX.high, width, 5);
-    for (const [value, name] of marks) picture.append(svg('text', { x: toX(place_(value)), y: height - bottom + 16, 'text-anchor': 'middle' }, name));
+    const marks = axes.x.words ? axes.x.words.map((word, k) => [k, word]) : axes.x.log ? decades(Math.exp(toX.low), Math.exp(toX.high)) : ticks(toX.low, toX.high, width, width / 80);
+    let free = 0;
+    for (const [value, name] of marks) {
+      const half = name.length * 3.4;
+      const at = Math.min(width - half, Math.max(half, toX(place_(value))));
+      if (at - half < free) continue;
+      free = at + half + 6;
+      picture.append(svg('text', { x: at, y: height - 20, 'text-anchor': 'middle' }, name));
+    }
     picture.append(svg('text', { x: (left + width) / 2, y: height - 4, 'text-anchor': 'middle' }, axes.x.name));
+    rows.forEach((status, k) => picture.append(svg('text', { x: left - 6, y: height - bottom + 18 + k * 16, 'text-anchor': 'end' }, status)));
+    if (diagonal) {
+      const [from, to] = [Math.max(toX.low, toY.low), Math.min(toX.high, toY.high)];
+      if (to > from) picture.append(svg('line', { x1: toX(from), y1: toY(from), x2: toX(to), y2: toY(to), class: 'diagonal' }));
+    }
     const best = new Set(ranked.slice(0, Math.max(1, Math.ceil(ranked.length * (topShare ?? 0)))).map((t) => t.id));
     sorted.forEach((t, k) => {
-      const kind = t === winner ? 'dot winner' : topShare && best.has(t.id) ? 'dot top' : 'dot';
-      const node = svg('circle', { cx: toX(place_(xs(t))).toFixed(1), cy: toY(ys(t)).toFixed(1), r: t === winner ? 4.5 : 2.5, class: kind });
+      const x = toX(place_(xs(t)));
+      const row = rows.indexOf(t.status);
+      let node;
+      if (row >= 0) {
+        const y = height - bottom + 14 + row * 16;
+        const shape = t.status === 'failed' ? `M${x - 3} ${y - 3}l6 6m0 -6l-6 6` : `M${x - 3.5} ${y - 2.5}h7l-3.5 6z`;
+        node = svg('path', { d: shape, class: `mark ${t.status === 'failed' ? 'cross' : 'triangle'}` });
+      } else {
+        const raised = members ? members.has(t.id) : topShare && best.has(t.id) && t.status !== 'infeasible';
+        const kind = t === winner ? 'dot winner' : raised ? 'dot top' : outline[t.status] ?? 'dot';
+        node = svg('circle', { cx: x.toFixed(1), cy: toY(ys(t)).toFixed(1), r: t === winner ? 5 : 2.5, class: kind });
+      }
       node.addEventListener('pointerenter', () => show(k));
       picture.append(node);
     });
     const path = (list) => list.map(([v, y], k) => `${k ? 'L' : 'M'}${toX(place_(v)).toFixed(1)} ${toY(y).toFixed(1)}`).join('');
-    if (medians?.length) picture.append(svg('path', { d: path(medians), class: 'median' }));
+    if (medians?.length) {
+      if (axes.x.words) for (const [v, y] of medians) picture.append(svg('line', { x1: toX(v) - 14, x2: toX(v) + 14, y1: toY(y), y2: toY(y), class: 'median' }));
+      else picture.append(svg('path', { d: path(medians), class: 'median' }));
+    }
     if (line?.length) picture.append(svg('path', { d: line.map(([v, y], k) => (k ? `H${toX(v).toFixed(1)}V${toY(y).toFixed(1)}` : `M${toX(v).toFixed(1)} ${toY(y).toFixed(1)}`)).join('') + `H${width - right}`, class: 'median' }));
   }
 
@@ -177,23 +238,47 @@
       if (new Set(kept.map((t) => t.params[k])).size < 2) return;
       const box = element('div');
       host.append(box);
-      points(box, { label: `Slice: ${objective} against ${axis.name}`, axes: { x: axis, y: objective }, xs: (t) => t.params[k], ys: (t) => t.value, kept, height: 240, medians: axis.medians, topShare: 0.01 });
+      points(box, { label: `Slice: ${objective} against ${axis.name}`, axes: { x: axis, y: objective }, xs: (t) => t.params[k], ys: (t) => t.value, kept, others: trials.filter((t) => t.value === null && t.params[k] !== null), height: 260, medians: axis.medians, topShare: 0.01 });
     });
     if (!host.children.length) host.append(element('p', { class: 'muted' }, 'No parameter has two values with a result.'));
   }
 
   function history(host) {
     const id = { name: 'trial' };
-    points(host, { label: `History: ${objective} by trial`, axes: { x: id, y: objective }, xs: (t) => t.id, ys: (t) => t.value, kept: finished, height: 240, line: data.best_so_far });
+    points(host, { label: `History: ${objective} by trial`, axes: { x: id, y: objective }, xs: (t) => t.id, ys: (t) => t.value, kept: finished, height: 260, line: data.best_so_far });
   }
 
   function front(host) {
     const members = new Set(data.front);
-    const kept = trials.filter((t) => t.status === 'ok' && t.values[0] !== null && t.values[1] !== null);
-    points(host, { label: `Pareto front: ${data.objectives[1]} against ${objective}`, axes: { x: { name: objective }, y: data.objectives[1] }, xs: (t) => t.values[0], ys: (t) => t.values[1], kept, height: 300 });
-    host.querySelectorAll('circle').forEach((node, k) => {
-      const t = [...kept].sort((a, b) => a.values[0] - b.values[0] || a.id - b.id)[k];
-      if (members.has(t.id)) node.setAttribute('class', 'dot top');
+    const kept = finished.filter((t) => t.values[1] !== null);
+    points(host, { label: `Pareto front: ${data.objectives[1]} against ${objective}`, axes: { x: { name: objective }, y: data.objectives[1] }, xs: (t) => t.values[0], ys: (t) => t.values[1], kept, members, height: 320, most: 900 });
+  }
+
+  // ---------------------------------------------------------------- out of sample
+
+  function halves(host) {
+    const axes = { x: { name: 'Sharpe ratio in sample' }, y: 'out of sample' };
+    points(host, {
+      label: 'Sharpe ratio of the chosen trial out of sample against in sample', axes, xs: (p) => p[0], ys: (p) => p[1], kept: data.halves.points, height: 300, diagonal: true,
+      say: (p) => `in sample ${number(p[0], 2)}, out of sample ${number(p[1], 2)}`,
+    });
+  }
+
+  function logits(host) {
+    const { from, width, counts } = data.halves.logits;
+    const total = counts.reduce((a, b) => a + b, 0);
+    const edge = (value) => number(value, digitsFor(width));
+    new BarChart(host, { label: 'Logit of the rank out of sample' }, {
+      height: 240,
+      head: ['Logit', 'Ways'],
+      format: (value) => number(value, 0),
+      edges: { from, width, format: (value, step) => number(value, digitsFor(step ?? width)) },
+      lines: [{ at: 0, text: 'median' }],
+      summary: `${number(total, 0)} ways to halve the sessions`,
+      bars: counts.map((value, k) => {
+        const start = Math.round(from / width + k) * width;
+        return { label: `${edge(start)} to ${edge(start + width)}`, value, text: `${number(value, 0)} (${percent(value / total)})`, colour: start < 0 ? 'warn' : 'accent' };
+      }),
     });
   }
 
@@ -202,12 +287,14 @@
   function parallel(host) {
     const select = place('parallel-share');
     const axes = data.parameters.map((axis, k) => ({ axis, k })).filter(({ k }) => new Set(finished.map((t) => t.params[k])).size > 1);
-    function draw() {
-      const width = 860;
-      const height = 300;
-      const [top, bottom] = [28, 24];
+    const redraw = responsive(host, 1200, (width) => {
+      const height = 320;
+      const [top, bottom] = [36, 34];
       const count = axes.length + 1;
-      const xs = (i) => 60 + i * (width - 130) / Math.max(1, count - 1);
+      const side = Math.min(60, width * 0.13);
+      const xs = (i) => side + i * (width - 2 * side - 16) / Math.max(1, count - 1);
+      const most = Math.max(4, Math.floor((width - 2 * side) / Math.max(1, count - 1) / 7));
+      const cut = (name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
       const scales = axes.map(({ axis, k }) => {
         const values = finished.map((t) => t.params[k]).filter((v) => v !== null).map(position(axis));
         const scale = linear(Math.min(...values), Math.max(...values), height - bottom, top);
@@ -230,14 +317,13 @@
         picture.append(node);
       });
       [...axes.map(({ axis }) => axis), { name: objective }].forEach((axis, i) => {
-        picture.append(svg('line', { x1: xs(i), x2: xs(i), y1: top, y2: height - bottom, class: 'axis' }), svg('text', { x: xs(i), y: 16, 'text-anchor': 'middle' }, axis.name));
+        picture.append(svg('line', { x1: xs(i), x2: xs(i), y1: top, y2: height - bottom, class: 'axis' }), svg('text', { x: xs(i), y: 12, 'text-anchor': 'middle' }, cut(axis.name)));
         const known = axis.words !== undefined ? finished.map((t) => t.params[axes[i].k]).filter((v) => v !== null) : values;
         const ends = i < axes.length ? [nameOf(axis, Math.min(...known)), nameOf(axis, Math.max(...known))] : more ? [text(Math.min(...values)), text(Math.max(...values))] : [text(Math.max(...values)), text(Math.min(...values))];
-        picture.append(svg('text', { x: xs(i), y: height - 4, 'text-anchor': 'middle' }, ends[0]), svg('text', { x: xs(i) + 4, y: top + 4 }, ends[1]));
+        picture.append(svg('text', { x: xs(i), y: height - 4, 'text-anchor': 'middle' }, cut(ends[0])), svg('text', { x: xs(i), y: top - 4, 'text-anchor': 'middle' }, cut(ends[1])));
       });
-    }
-    select.addEventListener('change', draw);
-    draw();
+    });
+    select.addEventListener('change', redraw);
   }
 
   // ---------------------------------------------------------------- importance, equity
@@ -253,15 +339,17 @@
   }
 
   function curves(host) {
-    const length = Math.max(...data.curves.map(([, values]) => values.length));
+    const { growth, closes } = data.curves;
+    const length = Math.max(...growth.map(([, values]) => values.length));
+    const dated = closes.length >= length && length > 0;
     new TimeChart(host, { label: 'Equity of the best trials, in sample' }, {
-      times: data.closes.length >= length
-        ? Float64Array.from([data.closes[0] - 23400, ...data.closes.slice(0, length)])
-        : Float64Array.from({ length: length + 1 }, (_, i) => i * 86400),
+      times: dated ? Float64Array.from([closes[0] - 23400, ...closes.slice(0, length)]) : new Float64Array(length + 1),
+      // Data whose sessions are not those of the exchange: they are counted.
+      names: dated ? undefined : (i) => `session ${i}`,
       x: Float64Array.from({ length: length + 1 }, (_, i) => i),
       panes: [{
         label: 'Growth of one dollar, session by session', height: 240, format: (v, step) => number(v, step === undefined ? 4 : digitsFor(step)), baseline: 1,
-        series: data.curves.map(([id, values], k) => ({ name: `trial ${id}`, kind: 'line', values: Float64Array.from({ length: length + 1 }, (_, i) => (i === 0 ? 1 : values[Math.min(i, values.length) - 1])), dash: k })),
+        series: growth.map(([id, values], k) => ({ name: `trial ${id}`, kind: 'line', values: Float64Array.from({ length: length + 1 }, (_, i) => (i === 0 ? 1 : values[Math.min(i, values.length) - 1])), dash: k })),
       }],
     });
   }
@@ -276,6 +364,7 @@
       { name: 'Status', of: (t) => t.status, text: (t) => t.status },
       ...data.parameters.map((axis, k) => ({ name: axis.name, of: (t) => t.params[k], text: (t) => (t.params[k] === null ? '' : nameOf(axis, t.params[k])) })),
       ...data.objectives.map((name, k) => ({ name, of: (t) => t.values[k] ?? null, text: (t) => text(t.values[k]) })),
+      ...(trials.some((t) => t.reason) ? [{ name: 'Reason', of: (t) => t.reason || null, text: (t) => t.reason }] : []),
     ];
     let [by, down] = [2 + data.parameters.length, more];
     const filter = place('trial-filter');
@@ -306,7 +395,7 @@
 
   const parts = {
     'chart-heat': heatPanel, 'chart-slices': slices, 'chart-parallel': parallel, 'chart-importance': importance,
-    'chart-history': history, 'chart-curves': curves, 'chart-front': front, 'trial-table': table,
+    'chart-history': history, 'chart-curves': curves, 'chart-halves': halves, 'chart-logits': logits, 'chart-front': front, 'trial-table': table,
   };
   for (const [id, make] of Object.entries(parts)) {
     const host = place(id);

@@ -2,7 +2,7 @@
 'use strict';
 
 (() => {
-  const { TimeChart, element, redrawAll } = TbotCharts;
+  const { TimeChart, BarChart, element, redrawAll } = TbotCharts;
   const { number, digitsFor, percent } = TbotPage;
   const data = JSON.parse(document.getElementById('report-data').textContent);
   const host = document.getElementById('chart-equity');
@@ -28,10 +28,25 @@
     });
   }
 
+  function windows(place) {
+    const text = (value) => (value === null ? 'n/a' : percent(value));
+    new BarChart(place, { label: 'Yearly growth of each window, in sample and out of sample' }, {
+      height: 200,
+      head: ['Window', 'Yearly growth'],
+      format: percent,
+      summary: 'Yearly growth of the winner of each window: grey in sample, then out of sample in green or red',
+      bars: data.growth.flatMap(([inside, outside], k) => [
+        { label: `${k} in`, value: inside ?? 0, text: text(inside), colour: 'muted' },
+        { label: `${k} out`, value: outside ?? 0, text: text(outside), colour: outside < 0 ? 'down' : 'up' },
+      ]),
+    });
+  }
+
   host.querySelector('.no-script')?.remove();
   try {
     if (data.time.length) equity();
     else host.append(element('p', { class: 'muted' }, 'No session was traded.'));
+    windows(document.getElementById('chart-windows'));
   } catch (error) {
     host.replaceChildren(element('p', { class: 'failed' }, `This figure could not be drawn: ${error.message}`));
     console.error(error);

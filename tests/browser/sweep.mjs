@@ -64,6 +64,30 @@ await check('the table of trials sorts and filters', async () => {
   await close();
 });
 
+await check('trials without a value and the picture of halves are drawn', async () => {
+  const { page, close } = await open();
+  assert.ok(await page.locator('#chart-slices path.mark.cross').count() > 0, 'failed trials have marks');
+  const figure = page.locator('#chart-halves .figure');
+  await figure.focus();
+  await page.keyboard.press('ArrowRight');
+  assert.match(await page.locator('#chart-halves .readout').innerText(), /^in sample -?[\d.]+, out of sample -?[\d.]+$/);
+  assert.equal(await page.locator('#chart-logits canvas').count(), 1);
+  await close();
+});
+
+await check('figures follow the width and keep their letters readable', async () => {
+  const { page, faults, close } = await open();
+  const heat = () => page.locator('#chart-heat svg').evaluate((node) => ({ drawn: node.viewBox.baseVal.width, shown: node.clientWidth }));
+  const wide = await heat();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.waitForTimeout(200);
+  const narrow = await heat();
+  assert.ok(narrow.drawn < wide.drawn, 'drawn anew');
+  for (const { drawn, shown } of [wide, narrow]) assert.ok(shown / drawn > 0.9, `${shown} px for ${drawn}`);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 await check('a phone shows it without sideways scroll', async () => {
   const { page, faults, close } = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -13,6 +13,11 @@ await check('the page on a screen and on a phone, in both themes', async () => {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `${name}: ${wide} px too wide`);
     assert.equal(await page.locator('#chart-equity canvas').count(), 1);
+    assert.equal(await page.locator('#chart-windows canvas').count(), 1);
+    await page.locator('#chart-windows .chart-plot').focus();
+    await page.keyboard.press('Home');
+    await page.waitForTimeout(60);
+    assert.match(await page.locator('#chart-windows .chart-readout').innerText(), /^0 in: (n\/a|-?[\d.,]+ %)$/);
     assert.deepEqual(faults, []);
     await close();
   }

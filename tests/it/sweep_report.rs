@@ -45,6 +45,69 @@ fn several_objectives_have_a_front() {
     assert!(page.contains("id=\"chart-front\""));
 }
 
+/// The block of data of a page.
+fn data(page: &str) -> Value {
+    let (_, after) = page.split_once(r#"<script type="application/json" id="report-data">"#).unwrap();
+    serde_json::from_str(after.split_once("</script>").unwrap().0).unwrap()
+}
+
+/// The page ranks as the summary does.
+#[test]
+fn what_misses_a_constraint_is_never_the_best_of_the_page() {
+    let out = tempfile::tempdir().unwrap();
+    let free = sweep(out.path(), &[]);
+    let read =
+        |dir: &Path| -> Value { serde_json::from_str(&fs::read_to_string(dir.join("summary.json")).unwrap()).unwrap() };
+    // The best one without a constraint does not meet it.
+    let trades = read(&free)["best"]["metrics"]["trades"].as_f64().unwrap();
+    let bound = format!("trades >= {}", trades + 1.0);
+    let dir = sweep(out.path(), &["--constraint", &bound]);
+    let summary = read(&dir);
+    assert_eq!(summary["feasible"], true);
+    let data = data(&render(&dir).unwrap());
+    let best = data["best_so_far"].as_array().unwrap().last().unwrap();
+    assert_eq!(best[0], summary["best"]["id"]);
+    assert_eq!(best[1], summary["best"]["values"][0]);
+    let first = data["trials"].as_array().unwrap().iter().find(|t| t[0] == read(&free)["best"]["id"]).unwrap();
+    assert_eq!(first[1], "infeasible");
+}
+
+/// The picture of halves is that of the PBO of the summary.
+#[test]
+fn the_picture_behind_pbo_has_its_figure() {
+    let out = tempfile::tempdir().unwrap();
+    // Halves need more sessions than the other tests look at.
+    let args = ["sweep", "--data=wiki_daily", "--symbols=AAPL", "--to=2001-12-31", "--strategy=sma_cross"];
+    let search = ["--space=fast=5..20:5", "--space=slow=30..60:10", "--bootstrap=50", "--quiet", "--out=out"];
+    let output = tbot_in(out.path(), &[&args[..], &search].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let dir = out.path().join(text(&output.stdout).trim());
+    let summary: Value = serde_json::from_str(&fs::read_to_string(dir.join("summary.json")).unwrap()).unwrap();
+    let data = data(&render(&dir).unwrap());
+    assert!(summary["overfit"]["pbo"].is_number());
+    assert_eq!(data["halves"]["pbo"], summary["overfit"]["pbo"]);
+    assert_eq!(data["halves"]["combinations"], 12_870);
+    assert!(data["halves"]["points"].as_array().unwrap().len() <= 1_500);
+    let counts = data["halves"]["logits"]["counts"].as_array().unwrap();
+    assert_eq!(counts.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), 12_870, "every way is counted");
+}
+
+/// Names and words of a space come from users.
+#[test]
+fn words_of_a_space_stay_words() {
+    let out = tempfile::tempdir().unwrap();
+    let dir = sweep(out.path(), &[]);
+    let hostile = "</script><script>alert(1)</script>";
+    for name in ["sweep.json", "trials.jsonl", "summary.json"] {
+        let text = fs::read_to_string(dir.join(name)).unwrap();
+        fs::write(dir.join(name), text.replace("\"fast\"", &format!("\"{hostile}\""))).unwrap();
+    }
+    let page = render(&dir).unwrap();
+    assert!(!page.contains("<script>alert"), "no word becomes markup");
+    assert_eq!(page.matches("</script>").count(), 3, "the data and two scripts");
+    assert_eq!(data(&page)["parameters"][0]["name"], hostile, "the name itself is kept");
+}
+
 /// What a file says is text on the page, whatever it says.
 #[test]
 fn foreign_words_stay_words() {
@@ -90,6 +153,7 @@ fn a_walk_forward_leaves_its_page() {
     let dir = out.path().join(text(&output.stdout).trim());
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
     assert!(page.contains("Windows with gain") && page.contains("of 3</div>"), "three windows");
+    assert_eq!(data(&page)["growth"].as_array().unwrap().len(), 3, "in and out of sample of each");
     assert!(!page.contains("https://") && !page.contains(" src=") && !page.contains(" style="));
     fs::remove_file(dir.join("report.html")).unwrap();
     let output = tbot_in(out.path(), &["report", &dir.to_string_lossy()]);

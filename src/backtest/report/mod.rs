@@ -8,7 +8,7 @@
 mod cautions;
 mod decimate;
 mod format;
-mod histogram;
+pub(crate) mod histogram;
 mod metrics;
 mod overview;
 mod payload;

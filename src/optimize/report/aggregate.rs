@@ -2,44 +2,84 @@
 
 use crate::optimize::{Domain, Value};
 
-/// Most classes of one axis.
+/// Most values of an axis that are classes of their own.
 const MOST_CLASSES: u64 = 40;
 
-/// Classes of an axis that is not made of a few values.
-const BINS: u64 = 12;
+/// Most classes of an axis whose values are put together.
+const MOST_BINS: u64 = 12;
+
+/// Fewest of these.
+const FEWEST_BINS: u64 = 5;
+
+/// Trials of a value from which on it is a class of its own though the axis has many.
+const TRIALS_A_VALUE: u64 = 10;
+
+/// Values of an axis that are gone through for the ends of its classes.
+const MOST_LEVELS: u64 = 10_000;
 
 /// The classes that an axis is drawn in: its values where they are few, else equal parts.
 pub struct Classes {
     pub labels: Vec<String>,
-    discrete: bool,
+    /// Number of equal parts; `None` when each value is a class.
+    bins: Option<u64>,
 }
 
 impl Classes {
-    pub fn new(domain: &Domain) -> Classes {
-        match domain.levels().filter(|levels| *levels <= MOST_CLASSES) {
-            Some(levels) => {
-                let labels = (0..levels).map(|level| domain.value_at(level).to_string()).collect();
-                Classes { labels, discrete: true }
-            }
-            None => {
-                let middle = |k: u64| domain.decode((k as f64 + 0.5) / BINS as f64);
-                let label = |value: Value| match value {
-                    Value::Float(v) => short(v),
-                    other => other.to_string(),
-                };
-                Classes { labels: (0..BINS).map(|k| label(middle(k))).collect(), discrete: false }
-            }
+    /// The classes of an axis in a sweep of so many trials. `grid`: every value was tried as often as the others.
+    pub fn new(domain: &Domain, trials: usize, grid: bool) -> Classes {
+        let trials = trials as u64;
+        let dense = |levels: u64| grid || trials >= TRIALS_A_VALUE * levels;
+        if let Some(levels) = domain.levels().filter(|&n| n <= MOST_BINS || (n <= MOST_CLASSES && dense(n))) {
+            return Classes { labels: (0..levels).map(|level| text(&domain.value_at(level))).collect(), bins: None };
         }
+        // About three trials in a cell of two such axes.
+        let bins = ((trials as f64 / 3.0).sqrt() as u64).clamp(FEWEST_BINS, MOST_BINS);
+        Classes { labels: ranges(domain, bins), bins: Some(bins) }
     }
 
     /// The class of a value; `None` for one that does not count.
     pub fn of(&self, domain: &Domain, value: Option<&Value>) -> Option<usize> {
         let value = value?;
-        if self.discrete {
-            return domain.level_of(value).map(|level| level as usize);
+        match self.bins {
+            None => domain.level_of(value).map(|level| level as usize),
+            Some(bins) => domain.encode(value).map(|unit| part(unit, bins)),
         }
-        let unit = domain.encode(value)?;
-        Some(((unit * BINS as f64) as usize).min(BINS as usize - 1))
+    }
+}
+
+fn part(unit: f64, bins: u64) -> usize {
+    ((unit * bins as f64) as usize).min(bins as usize - 1)
+}
+
+/// First and last value of each part.
+fn ranges(domain: &Domain, bins: u64) -> Vec<String> {
+    let at = |k: u64| domain.decode(k as f64 / bins as f64);
+    let mut ends: Vec<(Value, Value)> = (0..bins).map(|k| (at(k), at(k + 1))).collect();
+    if let Some(levels) = domain.levels().filter(|&levels| levels <= MOST_LEVELS) {
+        let mut seen = vec![false; ends.len()];
+        for value in (0..levels).map(|level| domain.value_at(level)) {
+            let Some(k) = domain.encode(&value).map(|unit| part(unit, bins)) else { continue };
+            if !seen[k] {
+                (ends[k].0, seen[k]) = (value.clone(), true);
+            }
+            ends[k].1 = value;
+        }
+    }
+    let label = |(low, high): (Value, Value)| match (text(&low), text(&high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
+    };
+    ends.into_iter().map(label).collect()
+}
+
+/// A value as people read it.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::Float(v) => {
+            let exact = v.to_string();
+            if exact.len() <= 8 { exact } else { short(*v) }
+        }
+        other => other.to_string(),
     }
 }
 
@@ -74,14 +114,25 @@ mod tests {
     #[test]
     fn few_values_are_classes_of_their_own_and_many_are_cut_in_equal_parts() {
         let few = Domain::Int { low: 5, high: 15, step: 5, log: false };
-        let classes = Classes::new(&few);
+        let classes = Classes::new(&few, 3, false);
         assert_eq!(classes.labels, ["5", "10", "15"]);
         assert_eq!(classes.of(&few, Some(&Value::Int(10))), Some(1));
         assert_eq!(classes.of(&few, None), None);
         let many = Domain::Float { low: 0.0, high: 12.0, step: None, log: false };
-        let classes = Classes::new(&many);
-        assert_eq!((classes.labels.len(), classes.labels[0].as_str()), (12, "0.500"));
+        let classes = Classes::new(&many, 1_000, false);
+        assert_eq!((classes.labels.len(), classes.labels[1].as_str()), (12, "1 to 2"));
         assert_eq!(classes.of(&many, Some(&Value::Float(12.0))), Some(11), "the upper end is in the last part");
+    }
+
+    #[test]
+    fn values_that_few_trials_have_are_put_together_unless_they_form_a_grid() {
+        let domain = Domain::Int { low: 1, high: 30, step: 1, log: false };
+        let random = Classes::new(&domain, 100, false);
+        assert_eq!(random.labels, ["1 to 6", "7 to 12", "13 to 18", "19 to 24", "25 to 30"]);
+        assert_eq!(random.of(&domain, Some(&Value::Int(6))), Some(0));
+        assert_eq!(random.of(&domain, Some(&Value::Int(7))), Some(1));
+        assert_eq!(Classes::new(&domain, 100, true).labels.len(), 30);
+        assert_eq!(Classes::new(&domain, 300, false).labels.len(), 30, "ten trials a value");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! million trials gives a page of a few megabytes. The same folder gives the same bytes.
 
 mod aggregate;
+mod halves;
 mod payload;
 mod walk_forward;
 
@@ -14,7 +15,8 @@ use super::sweep::store::{SUMMARY_FILE, read_summary, read_sweep};
 use super::sweep::{Rows, SweepError, SweepFile, for_each_trial};
 use crate::market::{Calendar, SECOND, parse_date};
 use askama::Template;
-use payload::Payload;
+use halves::Halves;
+use payload::{Curves, Payload};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::fs;
@@ -49,6 +51,8 @@ struct Page {
     front: Option<Table>,
     has_heat: bool,
     has_curves: bool,
+    halves: Option<Vec<String>>,
+    best_id: String,
     facts: Vec<(&'static str, String)>,
     left_out: Option<String>,
     sweep_json: String,
@@ -112,15 +116,18 @@ pub fn render(dir: &Path) -> Result<String, SweepError> {
     let summary = read_summary(dir)?
         .ok_or_else(|| SweepError::Input(format!("{} is not finished: it has no {SUMMARY_FILE}", dir.display())))?;
     let space = sweep.spec.space()?;
+    let aim = sweep.spec.aim()?;
+    let goal = aim.goal();
     let mut trials = Vec::new();
     for_each_trial(dir, &space, |trial| {
-        trials.push(payload::Row::new(&trial));
+        trials.push(payload::Row::new(trial, &goal));
         Ok(())
     })?;
-    let more = sweep.spec.aim()?.objectives().iter().map(|(_, more)| *more).collect::<Vec<bool>>();
+    let more = aim.objectives().iter().map(|(_, more)| *more).collect::<Vec<bool>>();
     let top_ids: Vec<u64> = ids(&summary["top"]).into_iter().take(CURVES).collect();
-    let curves = curves(dir, &sweep, &top_ids)?;
-    let payload = Payload::new(&space, &summary, &more, &trials, curves, closes(&sweep));
+    let curves = Curves { growth: curves(dir, &sweep, &top_ids)?, closes: closes(&sweep) };
+    let halves = Halves::of(dir, &sweep, &trials)?;
+    let payload = Payload::new(&space, &summary, &more, &trials, sweep.spec.method == "grid", curves, halves);
     let failed = |error: askama::Error| SweepError::Internal(error.to_string());
     page(dir, &sweep, &summary, &payload, trials.len())?.render().map_err(failed)
 }
@@ -226,6 +233,8 @@ fn page(dir: &Path, sweep: &SweepFile, summary: &Json, payload: &Payload, all: u
             .then(|| table(&summary["pareto"], payload.parameters(), payload.objectives(), false)),
         has_heat: payload.has_heat(),
         has_curves: payload.has_curves(),
+        halves: payload.halves().map(Halves::sentences),
+        best_id: best["id"].as_u64().map_or_else(|| "ID".to_string(), |id| id.to_string()),
         facts: vec![
             ("Fingerprint", sweep.fingerprint.clone()),
             ("Data hash", sweep.data_hash.clone()),
@@ -316,6 +325,14 @@ fn percent(value: &Json) -> String {
     value.as_f64().map_or_else(|| "n/a".to_string(), |v| format!("{:.1} %", 100.0 * v))
 }
 
+/// A value of a parameter, shortened where it is a long decimal.
+fn readable(value: &Json) -> String {
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(v) => aggregate::text(&crate::optimize::Value::Float(v)),
+        None => plain(value),
+    }
+}
+
 fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
@@ -331,7 +348,7 @@ fn table(trials: &Json, parameters: &[String], objectives: &[String], metrics: b
     head.extend(extra.iter().map(|(_, label)| label.to_string()));
     let row = |trial: &Json| {
         let mut row = vec![trial["id"].to_string()];
-        row.extend(parameters.iter().map(|name| trial["params"].get(name).map_or_else(String::new, plain)));
+        row.extend(parameters.iter().map(|name| trial["params"].get(name).map_or_else(String::new, readable)));
         row.extend((0..objectives.len()).map(|k| figure(&trial["values"][k], 4)));
         row.extend(extra.iter().map(|(key, _)| {
             let value = &trial["metrics"][*key];

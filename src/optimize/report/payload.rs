@@ -2,8 +2,9 @@
 
 use super::MOST_TRIALS;
 use super::aggregate::{Classes, best, median};
+use super::halves::Halves;
 use crate::optimize::sweep::{Status, TrialRecord};
-use crate::optimize::{Domain, Params, Space, Value};
+use crate::optimize::{Domain, Goal, Merit, Params, Space, Value};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -16,17 +17,52 @@ pub struct Row {
     status: Status,
     params: Params,
     values: Vec<Option<f64>>,
+    merit: Merit,
+    /// Why it has no value.
+    reason: Option<String>,
 }
 
+/// Characters of a reason that are part of the page.
+const MOST_REASON: usize = 160;
+
 impl Row {
-    pub fn new(trial: &TrialRecord) -> Row {
-        Row { id: trial.id, status: trial.status, params: trial.params.clone(), values: trial.values.clone() }
+    pub fn new(trial: TrialRecord, goal: &Goal) -> Row {
+        Row {
+            merit: goal.merit(&trial.outcome()),
+            id: trial.id,
+            status: trial.status,
+            params: trial.params,
+            values: trial.values,
+            reason: trial.reason.map(|reason| reason.chars().take(MOST_REASON).collect()),
+        }
+    }
+
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The first objective, of a finished trial that meets the constraints.
+    fn feasible_value(&self) -> Option<f64> {
+        self.value().filter(|_| self.merit.is_feasible())
+    }
+
+    /// The word of the page: that of the log, or `infeasible` for a finished trial that misses a constraint.
+    fn word(&self) -> &'static str {
+        if self.status == Status::Ok && !self.merit.is_feasible() { "infeasible" } else { self.status.name() }
     }
 
     /// The first objective, of a finished trial.
     fn value(&self) -> Option<f64> {
         self.values.first().copied().flatten().filter(|_| self.status == Status::Ok)
     }
+}
+
+/// Places of the trials with a value, in the order of the summary: those that meet the constraints first, then by the
+/// first objective, then by number.
+pub fn ranking(rows: &[Row]) -> Vec<usize> {
+    let mut ranked: Vec<usize> = (0..rows.len()).filter(|&k| rows[k].merit.is_known()).collect();
+    ranked.sort_by(|&a, &b| rows[a].merit.compare(&rows[b].merit));
+    ranked
 }
 
 /// See `web/sweep.js`, which reads it.
@@ -40,13 +76,21 @@ pub struct Payload {
     heat: Vec<Json>,
     best_so_far: Vec<(u64, f64)>,
     importance: Vec<(String, Option<f64>)>,
-    curves: Vec<(u64, Vec<f64>)>,
-    /// Close of each session, UTC seconds; empty when the calendar does not tell.
-    closes: Vec<i64>,
+    curves: Curves,
+    halves: Option<Halves>,
     winner: Option<u64>,
     front: Vec<u64>,
     #[serde(skip)]
     names: Vec<String>,
+}
+
+/// Growth of one dollar in some trials.
+#[derive(Serialize)]
+pub struct Curves {
+    /// By trial.
+    pub growth: Vec<(u64, Vec<f64>)>,
+    /// Close of each session, UTC seconds; empty when the calendar does not tell.
+    pub closes: Vec<i64>,
 }
 
 #[derive(Serialize)]
@@ -65,8 +109,9 @@ impl Payload {
         summary: &Json,
         more: &[bool],
         rows: &[Row],
-        curves: Vec<(u64, Vec<f64>)>,
-        closes: Vec<i64>,
+        grid: bool,
+        curves: Curves,
+        halves: Option<Halves>,
     ) -> Payload {
         let parameters = space.parameters();
         let importance: Vec<(String, Option<f64>)> = parameters
@@ -82,6 +127,9 @@ impl Payload {
             .collect();
         let winner = summary["best"]["id"].as_u64();
         let more_first = more.first().copied().unwrap_or(true);
+        let classes: Vec<Classes> =
+            parameters.iter().map(|parameter| Classes::new(&parameter.domain, rows.len(), grid)).collect();
+        let front = super::ids(&summary["pareto"]);
         let axis = |k: usize| {
             let domain = &parameters[k].domain;
             Axis {
@@ -91,20 +139,20 @@ impl Payload {
                     _ => None,
                 },
                 log: matches!(domain, Domain::Float { log: true, .. } | Domain::Int { log: true, .. }),
-                medians: medians(domain, k, rows),
+                medians: medians(domain, &classes[k], k, rows),
             }
         };
         Payload {
             more: more.to_vec(),
             parameters: (0..parameters.len()).map(axis).collect(),
-            trials: shown(rows, more_first).into_iter().map(|row| trial(space, row)).collect(),
-            heat: heat_maps(space, &importance, rows, winner, more_first),
+            trials: shown(rows, &front).into_iter().map(|row| trial(space, row)).collect(),
+            heat: heat_maps(space, &classes, &importance, rows, winner, more_first),
             best_so_far: best_so_far(rows, more_first),
             importance,
             curves,
-            closes,
+            halves,
             winner,
-            front: super::ids(&summary["pareto"]),
+            front,
             names: parameters.iter().map(|parameter| parameter.name.clone()).collect(),
             objectives,
         }
@@ -123,7 +171,12 @@ impl Payload {
     }
 
     pub fn has_curves(&self) -> bool {
-        !self.curves.is_empty()
+        !self.curves.growth.is_empty()
+    }
+
+    /// The picture behind PBO.
+    pub fn halves(&self) -> Option<&Halves> {
+        self.halves.as_ref()
     }
 
     /// Number of trials that are part of the page.
@@ -132,15 +185,14 @@ impl Payload {
     }
 }
 
-/// The trials that are part of the page, by number: all, or the best third of the room and others evenly.
-fn shown(rows: &[Row], more: bool) -> Vec<&Row> {
+/// The trials that are part of the page, by number: all, or the best and the front in a third of the room each at
+/// most, and others evenly.
+fn shown<'a>(rows: &'a [Row], front: &[u64]) -> Vec<&'a Row> {
     if rows.len() <= MOST_TRIALS {
         return rows.iter().collect();
     }
-    let mut ranked: Vec<(f64, usize)> =
-        rows.iter().enumerate().filter_map(|(k, row)| row.value().map(|v| (if more { -v } else { v }, k))).collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut kept: Vec<usize> = ranked.iter().take(MOST_TRIALS / 3).map(|(_, k)| *k).collect();
+    let mut kept: Vec<usize> = ranking(rows).into_iter().take(MOST_TRIALS / 3).collect();
+    kept.extend((0..rows.len()).filter(|&k| front.contains(&rows[k].id)).take(MOST_TRIALS / 3));
     let even = MOST_TRIALS - kept.len();
     kept.extend((0..even).map(|k| k * rows.len() / even));
     kept.sort_unstable();
@@ -156,12 +208,11 @@ fn trial(space: &Space, row: &Row) -> Json {
         Some(text) => json!(parameter.domain.level_of(text)),
     };
     let params: Vec<Json> = space.parameters().iter().zip(&row.params).map(place).collect();
-    json!([row.id, row.status.name(), params, row.values])
+    json!([row.id, row.word(), params, row.values, row.reason])
 }
 
 /// Median of the first objective by class of a parameter.
-fn medians(domain: &Domain, axis: usize, rows: &[Row]) -> Vec<(f64, f64)> {
-    let classes = Classes::new(domain);
+fn medians(domain: &Domain, classes: &Classes, axis: usize, rows: &[Row]) -> Vec<(f64, f64)> {
     let mut groups: Vec<Vec<f64>> = vec![Vec::new(); classes.labels.len()];
     for row in rows {
         if let (Some(value), Some(class)) = (row.value(), classes.of(domain, row.params[axis].as_ref())) {
@@ -181,6 +232,7 @@ fn medians(domain: &Domain, axis: usize, rows: &[Row]) -> Vec<(f64, f64)> {
 /// A heat map for each pair of the most important parameters that have more than one value.
 fn heat_maps(
     space: &Space,
+    classes: &[Classes],
     importance: &[(String, Option<f64>)],
     rows: &[Row],
     winner: Option<u64>,
@@ -194,13 +246,13 @@ fn heat_maps(
         share(b).total_cmp(&share(a)).then(a.cmp(&b))
     });
     axes.truncate(MOST_AXES);
-    let classes: Vec<Classes> = parameters.iter().map(|parameter| Classes::new(&parameter.domain)).collect();
     let class = |row: &Row, k: usize| classes[k].of(&parameters[k].domain, row.params[k].as_ref());
     let mut maps = Vec::new();
     for (i, &x) in axes.iter().enumerate() {
         for &y in &axes[i + 1..] {
             let (columns, lines) = (classes[x].labels.len(), classes[y].labels.len());
             let mut cells: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
+            let mut feasible: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
             let mut place = None;
             for row in rows {
                 let (Some(a), Some(b)) = (class(row, x), class(row, y)) else { continue };
@@ -208,11 +260,12 @@ fn heat_maps(
                     place = Some((a, b));
                 }
                 cells[b * columns + a].extend(row.value());
+                feasible[b * columns + a].extend(row.feasible_value());
             }
             maps.push(json!({
                 "x": x, "y": y, "columns": classes[x].labels, "lines": classes[y].labels, "winner": place,
                 "count": cells.iter().map(Vec::len).collect::<Vec<_>>(),
-                "best": cells.iter().map(|cell| best(cell, more)).collect::<Vec<_>>(),
+                "best": feasible.iter().map(|cell| best(cell, more)).collect::<Vec<_>>(),
                 "median": cells.into_iter().map(median).collect::<Vec<_>>(),
             }));
         }
@@ -220,11 +273,11 @@ fn heat_maps(
     maps
 }
 
-/// (trial, value) wherever the best so far improves.
+/// (trial, value) wherever the best so far improves, of the trials that meet the constraints.
 fn best_so_far(rows: &[Row], more: bool) -> Vec<(u64, f64)> {
     let mut steps: Vec<(u64, f64)> = Vec::new();
     for row in rows {
-        let Some(value) = row.value() else { continue };
+        let Some(value) = row.feasible_value() else { continue };
         if steps.last().is_none_or(|(_, last)| if more { value > *last } else { value < *last }) {
             steps.push((row.id, value));
         }

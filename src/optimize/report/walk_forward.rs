@@ -5,6 +5,7 @@ use crate::market::{DAY, SECOND};
 use crate::optimize::sweep::SweepError;
 use crate::optimize::walk_forward::StitchedEquity;
 use crate::optimize::walk_forward::store::{EQUITY_FILE, WINDOWS_FILE, read_equity, read_summary};
+use crate::stats::overfit::walk_forward_efficiency;
 use askama::Template;
 use serde_json::{Value as Json, json};
 use std::path::Path;
@@ -31,7 +32,7 @@ struct Page {
 /// Files that cannot be read.
 pub fn render_walk_forward(dir: &Path) -> Result<String, SweepError> {
     let summary = read_summary(dir)?;
-    let windows = read_windows(&dir.join(WINDOWS_FILE))?;
+    let (windows, growth) = read_windows(&dir.join(WINDOWS_FILE))?;
     let curve = session_ends(&read_equity(&dir.join(EQUITY_FILE))?);
     let metrics = &summary["metrics"];
     let text = |key: &str| summary[key].as_str().map_or_else(String::new, str::to_string);
@@ -60,8 +61,7 @@ pub fn render_walk_forward(dir: &Path) -> Result<String, SweepError> {
         ),
     ];
     let failed = |error: serde_json::Error| SweepError::Internal(error.to_string());
-    let data =
-        json!({ "time": curve.time, "equity": curve.equity, "window": curve.window, "start": summary["start_equity"] });
+    let data = json!({ "time": curve.time, "equity": curve.equity, "window": curve.window, "start": summary["start_equity"], "growth": growth });
     let page = Page {
         style: include_str!("../../../web/report.css"),
         charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
@@ -109,6 +109,9 @@ fn sentences(summary: &Json) -> Vec<String> {
             "{:.0} % of the yearly return in sample was kept out of sample. Pardo (2008) takes 50 % and more for a sign that a rule is robust.",
             100.0 * e
         )),
+        Some(e) if e < 0.0 => found.push(
+            "The winners gained in sample and lost out of sample: what the search found did not last.".to_string(),
+        ),
         Some(e) => found.push(format!(
             "Only {:.0} % of the yearly return in sample was kept out of sample; Pardo (2008) asks for 50 %. What the search found was mostly particular to the sessions it looked at.",
             100.0 * e
@@ -121,11 +124,15 @@ fn sentences(summary: &Json) -> Vec<String> {
     found
 }
 
-fn read_windows(path: &Path) -> Result<Table, SweepError> {
+/// Yearly growth of a window's winner in sample and out of sample; `None` where nothing was traded.
+type Growth = (Option<f64>, Option<f64>);
+
+/// The table of windows with the efficiency of each, and the growth that it is made of.
+fn read_windows(path: &Path) -> Result<(Table, Vec<Growth>), SweepError> {
     let wrong = |error: csv::Error| SweepError::File { path: path.to_path_buf(), reason: error.to_string() };
     let mut file = csv::Reader::from_path(path).map_err(wrong)?;
-    let head: Vec<String> = file.headers().map_err(wrong)?.iter().map(str::to_string).collect();
-    let mut rows = Vec::new();
+    let mut head: Vec<String> = file.headers().map_err(wrong)?.iter().map(str::to_string).collect();
+    let (mut rows, mut growths) = (Vec::new(), Vec::new());
     for record in file.records() {
         let record = record.map_err(wrong)?;
         let cell = |(name, text): (&String, &str)| match text.parse::<f64>() {
@@ -135,9 +142,18 @@ fn read_windows(path: &Path) -> Result<Table, SweepError> {
             Ok(v) if v.fract() != 0.0 => figure(&json!(v), 4),
             _ => text.to_string(),
         };
-        rows.push(head.iter().zip(record.iter()).map(cell).collect());
+        let number = |name: &str| record.get(head.iter().position(|h| h == name)?)?.parse::<f64>().ok();
+        let inside = number("train.cagr");
+        // Without a winner nothing was traded: its test says nothing.
+        let outside = inside.and_then(|_| number("test.cagr"));
+        let efficiency = inside.zip(outside).and_then(|(inside, outside)| walk_forward_efficiency(inside, outside));
+        let mut row: Vec<String> = head.iter().zip(record.iter()).map(cell).collect();
+        row.push(percent(&json!(efficiency)));
+        rows.push(row);
+        growths.push((inside, outside));
     }
-    Ok(Table { head, rows })
+    head.push("efficiency".to_string());
+    Ok((Table { head, rows }, growths))
 }
 
 /// The last row of each day; times in UTC seconds.
