@@ -3,16 +3,16 @@
 use super::config::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
 use super::marking::{mark_all, mark_chunk};
 use super::result::{Ambiguity, DailyEquity, RunResult};
-use crate::engine::{Core, StrategySetup};
+use crate::engine::Core;
 use crate::market::{ActionKind, Market};
 use crate::risk::night_costs;
 use crate::sim::SimVenue;
-use crate::trading::{AccountKind, ColumnCache};
+use crate::trading::AccountKind;
 use std::ops::Range;
 
 pub(super) struct Run<'m> {
     market: &'m Market,
-    pub(super) core: Core<'m>,
+    core: Core<'m>,
     venue: SimVenue<'m>,
     equity: Vec<f64>,
     /// Working memory of marking.
@@ -26,16 +26,13 @@ pub(super) struct Run<'m> {
 }
 
 impl<'m> Run<'m> {
-    pub(super) fn new(
-        market: &'m Market,
-        config: &RunConfig,
-        strategies: Vec<StrategySetup>,
-        cache: Option<&ColumnCache>,
-    ) -> Run<'m> {
+    /// A run of a core that has not begun.
+    pub(super) fn new(core: Core<'m>, config: &RunConfig) -> Run<'m> {
+        let market = core.market;
         let cash_account = config.limits.account.kind == AccountKind::Cash;
         Run {
             market,
-            core: Core::new(market, strategies, config.limits.clone(), config.cash, cache),
+            core,
             venue: SimVenue::new(market, config.rules.clone(), cash_account),
             equity: Vec::new(),
             gross: Vec::new(),
@@ -237,6 +234,7 @@ impl<'m> Run<'m> {
 mod tests {
     use super::*;
     use crate::backtest::run_sessions;
+    use crate::engine::StrategySetup;
     use crate::market::{Bars, DAY, MINUTE, MarketParts, Nanos, Quotes, SECOND, Session, new_york_date};
     use crate::risk::Limits;
     use crate::sim::SimRules;
@@ -318,7 +316,9 @@ mod tests {
 
     fn result(market: &Market, config: &RunConfig, lines: &[OrderLine], general_path_only: bool) -> String {
         let strategy = Box::new(OrdersFromFile::new(lines.to_vec()));
-        let mut run = Run::new(market, config, vec![StrategySetup { strategy, bound_to_position_limit: false }], None);
+        let setup = StrategySetup { strategy, bound_to_position_limit: false };
+        let core = Core::new(market, vec![setup], config.limits.clone(), config.cash, None);
+        let mut run = Run::new(core, config);
         run.venue.general_path_only = general_path_only;
         run.sessions(0..market.days.len(), |_| true).expect("not interrupted");
         // Every number in full: two results print alike only if they are alike to the last bit.

@@ -4,7 +4,7 @@ use super::config::{Interrupted, RunConfig};
 use super::general::Run;
 use super::result::{DailyEquity, RunResult, RunSummary};
 use super::signal_path::{Everything, FillPrices, SignalPath, SummaryOnly, qualifies};
-use crate::engine::StrategySetup;
+use crate::engine::{Core, StrategySetup};
 use crate::market::Market;
 use crate::trading::ColumnCache;
 use std::ops::Range;
@@ -34,16 +34,17 @@ pub fn run_sessions(
     sessions: Range<usize>,
     mut go_on: impl FnMut(&[DailyEquity]) -> bool,
 ) -> Result<RunResult, Interrupted> {
-    let mut run = Run::new(market, config, strategies, None);
-    if let Some((signal, size)) = run.core.holding().filter(|_| qualifies(market, config)) {
+    let core = Core::new(market, strategies, config.limits.clone(), config.cash, None);
+    if let Some((signal, size)) = core.holding().filter(|_| qualifies(market, config)) {
         let prices = FillPrices::new(market, config, signal.changes.len());
         let mut kept = Everything::new(market, config.cash, signal.changes.len());
         let path = SignalPath { market, config, signal, size, prices: &prices };
         if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
-            let name = run.core.strategy_names().remove(0);
+            let name = core.strategy_names().remove(0);
             return Ok(kept.into_result(name, costs));
         }
     }
+    let mut run = Run::new(core, config);
     run.sessions(sessions.clone(), go_on)?;
     Ok(run.finish(config.cash, sessions))
 }
@@ -77,15 +78,17 @@ impl<'m> Runner<'m> {
         sessions: Range<usize>,
         mut go_on: impl FnMut(&[DailyEquity]) -> bool,
     ) -> Result<RunSummary, Interrupted> {
-        let mut run = Run::new(self.market, &self.config, strategies, Some(&self.cache));
-        if let (Some((signal, size)), Some(prices)) = (run.core.holding(), &self.prices) {
-            let mut kept = SummaryOnly::new(self.config.cash, sessions.len());
-            let path = SignalPath { market: self.market, config: &self.config, signal, size, prices };
+        let config = &self.config;
+        let core = Core::new(self.market, strategies, config.limits.clone(), config.cash, Some(&self.cache));
+        if let (Some((signal, size)), Some(prices)) = (core.holding(), &self.prices) {
+            let mut kept = SummaryOnly::new(config.cash, sessions.len());
+            let path = SignalPath { market: self.market, config, signal, size, prices };
             if let Some(costs) = path.run(sessions.clone(), &mut kept, &mut go_on)? {
                 return Ok(kept.into_summary(costs));
             }
         }
+        let mut run = Run::new(core, config);
         run.sessions(sessions.clone(), go_on)?;
-        Ok(run.finish(self.config.cash, sessions).summary())
+        Ok(run.finish(config.cash, sessions).summary())
     }
 }

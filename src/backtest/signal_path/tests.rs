@@ -3,7 +3,7 @@
 use super::qualifies;
 use crate::backtest::general::Run;
 use crate::backtest::{RunConfig, RunResult, Runner, metrics, run_sessions};
-use crate::engine::StrategySetup;
+use crate::engine::{Core, StrategySetup};
 use crate::market::{
     ActionKind, Bars, CorporateAction, DAY, MINUTE, Market, MarketParts, Nanos, Quotes, SECOND, Session, SymbolId,
     new_york_date,
@@ -85,7 +85,8 @@ fn the_general_way(
     strategies: Vec<StrategySetup>,
     sessions: Range<usize>,
 ) -> RunResult {
-    let mut run = Run::new(market, config, strategies, None);
+    let core = Core::new(market, strategies, config.limits.clone(), config.cash, None);
+    let mut run = Run::new(core, config);
     run.sessions(sessions.clone(), |_| true).expect("not interrupted");
     run.finish(config.cash, sessions)
 }
