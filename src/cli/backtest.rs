@@ -51,8 +51,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         None => args.run.to_spec()?,
     };
     let stop = interrupt::flag()?;
-    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
-    let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
+    let (started, command) = (super::now_in_names(), super::command_line());
     let execution = execute(&spec, &started, &command, stop).map_err(execute_error)?;
     if let Some(trial) = &trial {
         trial.compare(&execution)?;

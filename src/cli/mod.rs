@@ -117,6 +117,16 @@ fn given_options(command: &str, except: &[&str]) -> Vec<String> {
     given.map(|option| option.get_long().unwrap_or(option.get_id().as_str()).to_string()).collect()
 }
 
+/// The time part of the name of a result folder.
+fn now_in_names() -> String {
+    chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// What the user typed.
+fn command_line() -> Vec<String> {
+    std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect()
+}
+
 /// Sets the number of threads of the process, once; `None`: one per core.
 fn set_threads(jobs: Option<u64>) -> Result<(), CliError> {
     let Some(jobs) = jobs else { return Ok(()) };

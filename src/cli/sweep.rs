@@ -243,8 +243,7 @@ fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
     }
     let market = load(&spec.run.data).map_err(CliError::input)?;
     spec.run.config(&market).map_err(CliError::input)?;
-    let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
-    let sweep = SweepFile::new(spec, &market, args.shard, &command).map_err(sweep_error)?;
+    let sweep = SweepFile::new(spec, &market, args.shard, &super::command_line()).map_err(sweep_error)?;
     Ok((sweep, market))
 }
 
@@ -259,7 +258,7 @@ fn begin(args: &SweepOptions) -> Result<(PathBuf, SweepFile, Market), CliError> 
         eprintln!("note: {error}; its trials are not counted");
     }
     (sweep.earlier_sweeps, sweep.earlier_trials) = (earlier.sweeps, earlier.trials);
-    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ");
+    let started = super::now_in_names();
     let dir = store::create(&out, &format!("{started}-{}", &sweep.fingerprint[..12]), &sweep).map_err(sweep_error)?;
     Ok((dir, sweep, market))
 }
@@ -290,7 +289,7 @@ fn resume(args: &SweepOptions, name: &str) -> Result<(PathBuf, SweepFile, Market
 }
 
 fn run_merge(args: &MergeArgs) -> Result<(), CliError> {
-    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
+    let started = super::now_in_names();
     let dir = crate::optimize::sweep::merge(&args.dirs, &args.out, &started).map_err(sweep_error)?;
     finish(&dir, SweepElapsed::default()).map_err(sweep_error)?;
     write_report(&dir).map_err(sweep_error)?;

@@ -8,7 +8,7 @@ use super::{CliError, interrupt};
 use crate::data::load;
 use crate::market::{Market, format_date};
 use crate::optimize::report::write_walk_forward_report;
-use crate::optimize::sweep::{SweepElapsed, SweepError};
+use crate::optimize::sweep::SweepElapsed;
 use crate::optimize::walk_forward::{WalkForwardResult, WalkForwardSpec, run as walk, write};
 use crate::settings::Key;
 use std::fmt::Write;
@@ -96,8 +96,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if !args.quiet {
         eprintln!("{}: {windows} windows of {per_window} trials, {} sessions", spec.search.method, market.days.len());
     }
-    let started = chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
-    let command: Vec<String> = std::iter::once("tbot".to_string()).chain(std::env::args().skip(1)).collect();
+    let (started, command) = (super::now_in_names(), super::command_line());
 
     let clock = Instant::now();
     let (done, last_line) = (AtomicU64::new(0), Mutex::new(Instant::now()));
@@ -111,10 +110,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             eprintln!("window {} of {windows}, {done} trials, {rate:.1} trials/s, {left:.0} s left", window + 1);
         }
     };
-    let result = walk(&spec, &market, interrupt::flag()?, &progress).map_err(|error| match error {
-        SweepError::Interrupted => CliError::Interrupted,
-        other => sweep_error(other),
-    })?;
+    let result = walk(&spec, &market, interrupt::flag()?, &progress).map_err(sweep_error)?;
     let elapsed = SweepElapsed { load_s, run_s: clock.elapsed().as_secs_f64() };
     let out = match &args.out {
         Some(out) => out.clone(),

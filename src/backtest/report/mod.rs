@@ -7,6 +7,7 @@
 
 mod cautions;
 mod decimate;
+pub(crate) mod embed;
 mod format;
 pub(crate) mod histogram;
 mod metrics;

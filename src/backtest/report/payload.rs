@@ -126,14 +126,6 @@ impl Payload {
         }
     }
 
-    /// The JSON text, safe inside a `<script>` element: no `<` is left that could end it or open a comment.
-    pub fn to_script(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)?
-            .replace('<', "\\u003c")
-            .replace('\u{2028}', "\\u2028")
-            .replace('\u{2029}', "\\u2029"))
-    }
-
     /// Whether prices are part of the page.
     pub fn prices(&self) -> Option<&PricePanel> {
         self.prices.as_ref()

@@ -2,6 +2,7 @@
 
 use super::ReportSource;
 use super::cautions::{cautions, total_costs};
+use super::embed::{SHARED_SCRIPTS, STYLE, to_script};
 use super::format::{count, money, percent, plural, signed_percent, tone};
 use super::metrics::{Unit, meaning};
 use super::overview::{Tile, tiles};
@@ -96,10 +97,10 @@ impl Page {
         let (best, worst) = extremes(source.trades);
         let json_failed = |source| StoreError::Json { path: "report.html".into(), source };
         Ok(Page {
-            style: include_str!("../../../web/report.css"),
-            charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
+            style: STYLE,
+            charts: SHARED_SCRIPTS,
             script: include_str!("../../../web/report.js"),
-            data: payload.to_script().map_err(json_failed)?,
+            data: to_script(&payload).map_err(json_failed)?,
             title: s.strategies.join(", "),
             subtitle: format!(
                 "{} · {} to {} · {} · {}",

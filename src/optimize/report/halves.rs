@@ -2,7 +2,7 @@
 
 use super::payload::{Row, ranking};
 use crate::backtest::report::histogram::{Histogram, histogram};
-use crate::optimize::sweep::{MOST_COMPARED, Rows, SweepError, SweepFile};
+use crate::optimize::sweep::{MOST_COMPARED, RETURNS_FILE, SweepError, SweepFile, returns_of};
 use crate::settings::Key;
 use crate::stats::overfit::{OverfitOptions, TrialReturns, backtest_overfitting};
 use crate::stats::{PERIODS_PER_YEAR, daily_risk_free};
@@ -35,22 +35,13 @@ impl Halves {
     /// Returns that cannot be read.
     pub fn of(dir: &Path, sweep: &SweepFile, rows: &[Row]) -> Result<Option<Halves>, SweepError> {
         let Some(rf) = daily_risk_free(sweep.spec.run.settings.number(Key::RiskFreeRate)) else { return Ok(None) };
-        let mut compared: Vec<u64> = ranking(rows).into_iter().take(MOST_COMPARED).map(|k| rows[k].id()).collect();
-        compared.sort_unstable();
-        let width = usize::try_from(sweep.sessions).map_err(|error| SweepError::Internal(error.to_string()))?;
-        let mut file = Rows::open(dir, width)?;
-        let (mut returns, mut id) = (Vec::new(), 0);
-        while let Some(row) = file.next()? {
-            if compared.binary_search(&id).is_ok() {
-                returns.push(row);
-            }
-            id += 1;
-        }
+        let compared: Vec<u64> = ranking(rows).into_iter().take(MOST_COMPARED).map(|k| rows[k].id()).collect();
+        let returns: Vec<Vec<f64>> = returns_of(dir, sweep, &compared)?.into_iter().map(|(_, row)| row).collect();
         if returns.is_empty() {
             return Ok(None);
         }
         let wrong = |error: &dyn std::fmt::Display| SweepError::File {
-            path: dir.join(crate::optimize::sweep::RETURNS_FILE),
+            path: dir.join(RETURNS_FILE),
             reason: error.to_string(),
         };
         let trials = TrialReturns::new(&returns).map_err(|error| wrong(&error))?;

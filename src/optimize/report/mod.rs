@@ -12,12 +12,12 @@ mod payload;
 mod walk_forward;
 
 use super::sweep::store::{SUMMARY_FILE, read_summary, read_sweep};
-use super::sweep::{Rows, SweepError, SweepFile, for_each_trial};
+use super::sweep::{SweepError, SweepFile, for_each_trial, returns_of};
+use crate::backtest::report::embed::{SHARED_SCRIPTS, STYLE, to_script};
 use crate::market::{Calendar, SECOND, parse_date};
 use askama::Template;
 use halves::Halves;
 use payload::{Curves, Payload};
-use serde::Serialize;
 use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,12 +101,6 @@ fn write_page(dir: &Path, page: &str) -> Result<PathBuf, SweepError> {
     Ok(path)
 }
 
-/// A block of data as the content of a script element.
-fn to_script(data: &impl Serialize) -> Result<String, serde_json::Error> {
-    let text = serde_json::to_string(data)?;
-    Ok(text.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029"))
-}
-
 /// The page as HTML.
 ///
 /// # Errors
@@ -134,21 +128,16 @@ pub fn render(dir: &Path) -> Result<String, SweepError> {
 
 /// Growth of one dollar in the best trials, session by session.
 fn curves(dir: &Path, sweep: &SweepFile, wanted: &[u64]) -> Result<Vec<(u64, Vec<f64>)>, SweepError> {
-    let width = usize::try_from(sweep.sessions).map_err(|error| SweepError::Internal(error.to_string()))?;
-    let mut rows = Rows::open(dir, width)?;
-    let mut found = Vec::new();
-    let mut id = 0;
-    while let Some(returns) = rows.next()? {
-        if wanted.contains(&id) {
-            let mut growth = 1.0;
-            let grow = |r: &f64| {
-                growth *= 1.0 + r;
-                growth
-            };
-            found.push((id, returns.iter().take_while(|r| r.is_finite()).map(grow).collect()));
-        }
-        id += 1;
-    }
+    let growth = |returns: Vec<f64>| {
+        let mut dollar = 1.0;
+        let grow = |r: f64| {
+            dollar *= 1.0 + r;
+            dollar
+        };
+        returns.into_iter().take_while(|r| r.is_finite()).map(grow).collect()
+    };
+    let returns = returns_of(dir, sweep, wanted)?;
+    let mut found: Vec<(u64, Vec<f64>)> = returns.into_iter().map(|(id, returns)| (id, growth(returns))).collect();
     found.sort_by_key(|(id, _)| wanted.iter().position(|w| w == id));
     Ok(found)
 }
@@ -212,8 +201,8 @@ fn page(dir: &Path, sweep: &SweepFile, summary: &Json, payload: &Payload, all: u
     let winner = best["params"].as_object().into_iter().flatten().map(|(k, v)| (k.clone(), plain(v))).collect();
     let importance = summary["importance"].as_object().into_iter().flatten();
     Ok(Page {
-        style: include_str!("../../../web/report.css"),
-        charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
+        style: STYLE,
+        charts: SHARED_SCRIPTS,
         script: include_str!("../../../web/sweep.js"),
         data: to_script(payload).map_err(internal)?,
         title: list(&summary["strategies"]).join(", "),

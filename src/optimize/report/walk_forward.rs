@@ -1,6 +1,7 @@
 //! `report.html` of a walk-forward analysis, made of nothing but the files of its folder.
 
-use super::{Table, Tile, figure, percent, to_script};
+use super::{Table, Tile, figure, percent};
+use crate::backtest::report::embed::{SHARED_SCRIPTS, STYLE, to_script};
 use crate::market::{DAY, SECOND};
 use crate::optimize::sweep::SweepError;
 use crate::optimize::walk_forward::StitchedEquity;
@@ -63,8 +64,8 @@ pub fn render_walk_forward(dir: &Path) -> Result<String, SweepError> {
     let failed = |error: serde_json::Error| SweepError::Internal(error.to_string());
     let data = json!({ "time": curve.time, "equity": curve.equity, "window": curve.window, "start": summary["start_equity"], "growth": growth });
     let page = Page {
-        style: include_str!("../../../web/report.css"),
-        charts: concat!(include_str!("../../../web/charts.js"), include_str!("../../../web/page.js")),
+        style: STYLE,
+        charts: SHARED_SCRIPTS,
         script: include_str!("../../../web/walk_forward.js"),
         data: to_script(&data).map_err(failed)?,
         title: list("strategies"),

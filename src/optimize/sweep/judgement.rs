@@ -50,8 +50,7 @@ pub(super) fn judge(
 
     let mut compared: Vec<usize> = ranked.iter().copied().take(MOST_COMPARED).collect();
     compared.sort_unstable();
-    let width = usize::try_from(sweep.sessions).map_err(|error| SweepError::Internal(error.to_string()))?;
-    let mut rows = Rows::open(dir, width)?;
+    let mut rows = Rows::of_sweep(dir, sweep)?;
     let (mut returns, mut selected, mut ratios, mut id) = (Vec::new(), Vec::new(), Vec::new(), 0);
     while let Some(row) = rows.next()? {
         if matches!(history.trials.get(id).and_then(|t| t.outcome.as_ref()), Some(Outcome::Complete { .. })) {

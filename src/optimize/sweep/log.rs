@@ -5,7 +5,7 @@
 //! are forced to the disk when the study ends or is interrupted; after a power cut a tail may be missing, which
 //! is computed again.
 
-use super::{SweepError, TrialRecord};
+use super::{SweepError, SweepFile, TrialRecord};
 use crate::optimize::Space;
 use serde_json::Map;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -171,6 +171,12 @@ impl Rows {
         Ok(Rows { path, reader: BufReader::with_capacity(1 << 20, file), left, buffer })
     }
 
+    /// Opens the returns of a sweep's folder.
+    pub fn of_sweep(dir: &Path, sweep: &SweepFile) -> Result<Rows, SweepError> {
+        let width = usize::try_from(sweep.sessions).map_err(|error| SweepError::Internal(error.to_string()))?;
+        Rows::open(dir, width)
+    }
+
     /// The next row; `None` after the last whole one.
     #[expect(clippy::should_implement_trait, reason = "an iterator could not fail")]
     pub fn next(&mut self) -> Result<Option<Vec<f64>>, SweepError> {
@@ -181,6 +187,22 @@ impl Rows {
         self.reader.read_exact(&mut self.buffer).map_err(SweepError::reading(&self.path))?;
         Ok(Some(numbers(&self.buffer).collect()))
     }
+}
+
+/// The returns of some trials of a sweep, in order of id.
+pub fn returns_of(dir: &Path, sweep: &SweepFile, trials: &[u64]) -> Result<Vec<(u64, Vec<f64>)>, SweepError> {
+    let mut wanted = trials.to_vec();
+    wanted.sort_unstable();
+    let mut rows = Rows::of_sweep(dir, sweep)?;
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut id = 0;
+    while let Some(returns) = rows.next()? {
+        if wanted.binary_search(&id).is_ok() {
+            found.push((id, returns));
+        }
+        id += 1;
+    }
+    Ok(found)
 }
 
 impl Record for Log {

@@ -32,7 +32,7 @@ pub use error::SweepError;
 pub use evaluate::{EngineEvaluator, Evaluate, Evaluated, Evaluation, Gate};
 pub use findings::{at_bounds, importance, neighbours, pareto_front};
 pub use judgement::MOST_COMPARED;
-pub use log::{Log, Memory, RETURNS_FILE, Record, Rows, TRIALS_LOG, for_each_trial};
+pub use log::{Log, Memory, RETURNS_FILE, Record, Rows, TRIALS_LOG, for_each_trial, returns_of};
 pub use merge::merge;
 pub use prune::{PRUNE_LEVEL, wilcoxon_less};
 pub use run::run;

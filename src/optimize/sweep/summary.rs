@@ -31,9 +31,9 @@ pub fn finish(dir: &Path, elapsed: SweepElapsed) -> Result<Json, SweepError> {
     let sweep = read_sweep(dir)?;
     let space = sweep.spec.space()?;
     let aim = sweep.spec.aim()?;
-    let mut history = History::new(space, aim.goal());
+    let mut history = History::new(space.clone(), aim.goal());
     let mut first_failure = None;
-    for_each_trial(dir, &sweep.spec.space()?, |trial| {
+    for_each_trial(dir, &space, |trial| {
         if trial.status == Status::Failed && first_failure.is_none() {
             first_failure = trial.reason.clone().map(|reason| (trial.id, reason));
         }
