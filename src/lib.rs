@@ -30,7 +30,8 @@
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
-//! | 7 | [`cli`] | one file a command; the only room that prints |
+//! | 7 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
+//! | 8 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod backtest;
@@ -48,3 +49,4 @@ pub mod stats;
 pub mod strategies;
 pub mod trading;
 pub mod vault;
+pub mod web;

@@ -6,14 +6,17 @@
 mod backtest;
 mod calendar;
 mod completions;
+mod core;
 mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod live;
 mod optimizer;
 mod option;
 mod output;
 mod report;
+mod run;
 mod run_options;
 mod runs;
 mod search_options;
@@ -25,6 +28,7 @@ mod sweep;
 mod trials_file;
 mod verify;
 mod walk_forward;
+mod web;
 
 pub use error::CliError;
 
@@ -59,6 +63,9 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    Core(core::Args),
+    Web(web::Args),
+    Run(run::Args),
     Completions(completions::Args),
 }
 
@@ -100,6 +107,9 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Core(args) => core::run(&args),
+        Command::Web(args) => web::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

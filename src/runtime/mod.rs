@@ -4,11 +4,23 @@
 //! `control/bot_state.txt` in step; [`phase`] derives what the web may show; [`flags`] are requests that survive a
 //! crash.
 
+pub mod api;
+mod core;
 pub mod flags;
+pub mod gate;
+mod house;
+pub mod input;
 mod phase;
+pub mod protocol;
+pub mod reply;
+pub mod routes;
+pub mod server;
 mod state;
 mod state_file;
 
+pub use self::core::{Clock, Core, Event as RuntimeEvent};
+pub use house::{House, StartError};
 pub use phase::{Phase, phase};
+pub use routes::{Op, Route};
 pub use state::{BotState, Event, Exposure, IllegalTransition, Rule, TRANSITIONS, UnknownState};
 pub use state_file::{Change, StateError, StateFile};

@@ -1,0 +1,5 @@
+//! What the core answers, one file a subject. An operation gets what the core owns, who asks, and what the request
+//! brings; it gives a reply or a refusal.
+
+pub mod configuration;
+pub mod entry;

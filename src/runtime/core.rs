@@ -1,0 +1,113 @@
+//! The core: takes requests, passes them through the gate, and lets the operation of the route answer.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+
+use super::api;
+use super::gate::{self, Caller};
+use super::house::{House, StartError};
+use super::input::Input;
+use super::protocol::{Reply, Request};
+use super::reply::Refusal;
+use super::routes::Op;
+use crate::market::Nanos;
+use crate::vault::users::Hasher;
+
+/// The clock of sessions, locks, audit and files.
+pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;
+
+/// Events that a slow listener may be behind before it loses some.
+const EVENTS_BEHIND: usize = 256;
+
+/// Something that happened, for pages that look on.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Event {
+    /// Which kind, such as `bot_state`.
+    pub event: String,
+    /// What happened.
+    pub data: serde_json::Value,
+}
+
+/// The core process.
+pub struct Core {
+    house: Mutex<House>,
+    /// Computes password hashes outside of the lock.
+    pub hasher: Hasher,
+    /// What happened, for whoever listens.
+    pub events: broadcast::Sender<Event>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Core {
+    /// Opens the data folder.
+    ///
+    /// # Errors
+    /// Another process owns it, or the disk refuses.
+    pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
+        let house = House::open(root, version, clock())?;
+        let (events, _) = broadcast::channel(EVENTS_BEHIND);
+        Ok(Arc::new(Core { house: Mutex::new(house), hasher: Hasher::default(), events, clock }))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Nanos {
+        (self.clock)()
+    }
+
+    /// Does short work on what the core owns. A panic in earlier work is disregarded: each write to the disk is whole
+    /// or not at all, and memory is told of it afterwards.
+    pub fn with<T>(&self, work: impl FnOnce(&mut House) -> T) -> T {
+        work(&mut self.house.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`Core::with`], away from the event loop: for everything that may write to the disk.
+    ///
+    /// # Errors
+    /// The work panicked.
+    pub async fn work<T: Send + 'static>(
+        self: &Arc<Core>,
+        work: impl FnOnce(&mut House) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let core = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || core.with(work)).await;
+        done.map_err(|_| Refusal::internal("This failed inside the program. The log says more."))
+    }
+
+    /// Answers a request.
+    pub async fn answer(self: &Arc<Core>, request: Request) -> Reply {
+        let now = self.now();
+        let admitted = self.work(move |house| {
+            gate::admit(house, &request, now).map(|(caller, route)| (caller, route, Input::of(request)))
+        });
+        let (caller, route, input) = match admitted.await {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(reply)) => return *reply,
+            Err(refusal) => return refusal.into(),
+        };
+        let caller = Arc::new(caller);
+        let reply = self.dispatch(route.op, &caller, input).await;
+        let mut reply = match reply {
+            Ok(reply) => reply,
+            Err(refusal) => self.with(|house| gate::refuse(house, &caller, route, refusal)),
+        };
+        if reply.cookies.is_empty() {
+            reply.cookies = gate::session_cookies(&caller);
+        }
+        reply
+    }
+
+    async fn dispatch(self: &Arc<Core>, op: Op, caller: &Arc<Caller>, input: Input) -> Result<Reply, Refusal> {
+        let by = Arc::clone(caller);
+        let _ = &input;
+        match op {
+            Op::Root => self.work(move |house| Ok(Reply::redirect(by.home(house)))).await?,
+            Op::Healthz => Ok(Reply::json(serde_json::json!({ "status": "ok" }))),
+            Op::Phase => self.work(|house| api::entry::phase(house)).await?,
+            Op::ErrorPage => self.work(move |house| api::entry::error_page(house, &by)).await?,
+            Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
+        }
+    }
+}

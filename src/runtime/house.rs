@@ -1,0 +1,117 @@
+//! Everything the core owns, behind one lock: the data folder with its keys, users and sessions, and the bot's state.
+//!
+//! The lock is held for short work in memory and single writes to the disk. Passwords are hashed outside of it.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::{BotState, Phase, StateError, StateFile, phase};
+use crate::market::Nanos;
+use crate::vault::audit::Audit;
+use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
+use crate::vault::sessions::{SessionRule, Sessions};
+use crate::vault::users::{Storage, Users};
+use crate::vault::{Category, Disk, DiskError, KeyFinding, Keys, SecretFile, VaultError, secrets};
+
+/// The core cannot start at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be owned.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// What the core owns.
+pub struct House {
+    /// The data folder.
+    pub disk: Disk,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its audit log.
+    pub audit: Audit,
+    /// The bot's state.
+    pub state: StateFile,
+    /// Users; `None` before the provisioning, or if their database cannot be read.
+    pub users: Option<Users>,
+    /// Who is logged in.
+    pub sessions: Sessions,
+    /// Failed logins.
+    pub lockout: Lockout,
+    /// Attempts by address.
+    pub throttle: Throttle,
+    /// What the start checks found; why the state is `error`.
+    pub faults: Vec<String>,
+    /// The version of the program, such as `v1.0.0`.
+    pub version: String,
+}
+
+impl House {
+    /// Opens the data folder and checks what is in it. What is wrong there becomes the state `error`, not an error
+    /// here: somebody must be able to see it.
+    ///
+    /// # Errors
+    /// Another process owns the folder, or the disk refuses.
+    pub fn open(root: &Path, version: &str, now: Nanos) -> Result<House, StartError> {
+        let (disk, _repaired) = Disk::open(root)?;
+        let (keys, findings) = Keys::open(&disk)?;
+        let audit = match keys.get(Category::Audit) {
+            Ok(lines) => Audit::open(disk.clone(), lines, keys.is_complete()),
+            Err(_) => Audit::before_keys(disk.clone()),
+        };
+        let state = match StateFile::open(disk.clone()) {
+            Ok(state) => state,
+            Err(StateError::Disk(error)) => return Err(error.into()),
+            Err(_) => StateFile::unreadable(disk.clone()),
+        };
+        let users = Users::open(Storage { disk: &disk, keys: &keys }).ok().flatten();
+        let failures = users.as_ref().and_then(|users| users.failures().ok()).unwrap_or_default();
+        let _ = now;
+        Ok(House {
+            disk,
+            keys,
+            audit,
+            state,
+            users,
+            sessions: Sessions::new(SessionRule::default()),
+            lockout: Lockout::new(LockoutRule::default(), failures),
+            throttle: Throttle::default(),
+            faults: findings.iter().map(KeyFinding::to_string).collect(),
+            version: version.to_string(),
+        })
+    }
+
+    /// How many users there are; 0 if there is no database.
+    pub fn user_count(&self) -> u64 {
+        self.users.as_ref().and_then(|users| users.count().ok()).unwrap_or(0)
+    }
+
+    /// What is open.
+    pub fn phase(&self) -> Phase {
+        phase(self.state.state(), self.user_count(), self.keys.is_complete())
+    }
+
+    /// The bot's state.
+    pub fn bot_state(&self) -> BotState {
+        self.state.state()
+    }
+
+    /// Entity, jurisdiction, broker and bot joined by `_`; empty before the configuration.
+    pub fn identity(&self) -> String {
+        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::BotIdentity).ok().flatten();
+        let Some(fields) = fields else { return String::new() };
+        let parts = ["ENTITY_CODE", "JURISDICTION_CODE", "BROKER_CODE", "BOT_ID"];
+        let parts = parts.map(|name| fields.get(name).map_or("", |value| value.expose_secret()));
+        parts.join("_")
+    }
+
+    /// The origin under which browsers reach the web, if the configuration names one.
+    pub fn public_origin(&self) -> Option<String> {
+        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::NetworkConfig).ok().flatten()?;
+        let origin = fields.get("PUBLIC_ORIGIN")?.expose_secret().to_string();
+        (!origin.is_empty()).then_some(origin)
+    }
+}

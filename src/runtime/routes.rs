@@ -1,0 +1,209 @@
+//! The one table of routes: the web's router, the gate, the roles and the OpenAPI document are made from it.
+//!
+//! A route that is not built has no row. [`Op`] names what a row asks of the core; the core answers every [`Op`] in one
+//! `match`, so a row without an answer does not compile.
+
+use serde::{Deserialize, Serialize};
+
+use super::Phase;
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// Whether it changes nothing.
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Method::Get)
+    }
+
+    /// Its name in lower case, as OpenAPI writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Method::Get => "get",
+            Method::Post => "post",
+            Method::Put => "put",
+            Method::Patch => "patch",
+            Method::Delete => "delete",
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody. Forms of the first run decide themselves whom they believe.
+    Public,
+    /// Whoever is logged in.
+    Viewer,
+    /// Admins.
+    Admin,
+}
+
+/// What a route speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A page.
+    Page,
+    /// A form of a page.
+    Form,
+    /// JSON.
+    Api,
+    /// Server-sent events.
+    Stream,
+    /// A file to the browser.
+    Download,
+    /// A file from the browser.
+    Upload,
+}
+
+/// Whether using a route keeps a session alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A person did something.
+    Deed,
+    /// The page asks by itself.
+    Polling,
+}
+
+/// Phases in which a route is open, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phases(u8);
+
+impl Phases {
+    /// Whether `phase` is among them.
+    pub const fn contain(self, phase: Phase) -> bool {
+        self.0 & bit(phase) != 0
+    }
+
+    const fn of<const N: usize>(phases: [Phase; N]) -> Phases {
+        let (mut bits, mut k) = (0, 0);
+        while k < N {
+            bits |= bit(phases[k]);
+            k += 1;
+        }
+        Phases(bits)
+    }
+}
+
+const fn bit(phase: Phase) -> u8 {
+    1 << phase as u8
+}
+
+const ALL: Phases =
+    Phases::of([Phase::Configuration, Phase::Provisioning, Phase::Registration, Phase::Main, Phase::Error]);
+const CONFIGURATION: Phases = Phases::of([Phase::Configuration, Phase::Main]);
+#[allow(dead_code)]
+const PROVISIONING: Phases = Phases::of([Phase::Provisioning]);
+#[allow(dead_code)]
+const REGISTRATION: Phases = Phases::of([Phase::Registration, Phase::Main]);
+#[allow(dead_code)]
+const MAIN: Phases = Phases::of([Phase::Main]);
+/// Open also while the bot is halted.
+#[allow(dead_code)]
+const HALTED: Phases = Phases::of([Phase::Main, Phase::Error]);
+#[allow(dead_code)]
+const ERROR: Phases = Phases::of([Phase::Error]);
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// What it asks of the core.
+    pub op: Op,
+    /// Method.
+    pub method: Method,
+    /// Path; `{name}` is a parameter.
+    pub path: &'static str,
+    /// What it speaks.
+    pub kind: Kind,
+    /// In which phases it is open.
+    pub phases: Phases,
+    /// Who may use it.
+    pub access: Access,
+    /// Whether using it keeps a session alive.
+    pub using: Use,
+    /// What it does, for the OpenAPI document.
+    pub summary: &'static str,
+}
+
+impl Route {
+    /// The row of an operation.
+    pub fn of(op: Op) -> &'static Route {
+        &ROUTES[op as usize]
+    }
+
+    /// Whether its answers are JSON.
+    pub fn is_api(&self) -> bool {
+        self.path.starts_with("/api/") || self.path == "/healthz"
+    }
+}
+
+macro_rules! routes {
+    ($($op:ident: $method:ident $path:literal, $kind:ident, $phases:ident, $access:ident, $using:ident; $summary:literal)*) => {
+        /// What a route asks of the core.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Op {
+            $(#[doc = $summary] $op,)*
+        }
+
+        /// Every route, in the order of [`Op`].
+        pub const ROUTES: &[Route] = &[
+            $(Route {
+                op: Op::$op,
+                method: Method::$method,
+                path: $path,
+                kind: Kind::$kind,
+                phases: $phases,
+                access: Access::$access,
+                using: Use::$using,
+                summary: $summary,
+            },)*
+        ];
+    };
+}
+
+routes! {
+    // In every phase.
+    Root: Get "/", Page, ALL, Public, Polling; "Goes to the page of the phase."
+    Healthz: Get "/healthz", Api, ALL, Public, Polling; "Whether the core answers."
+    Phase: Get "/api/v1/phase", Api, ALL, Public, Polling; "The phase and the bot's state."
+    ErrorPage: Get "/error", Page, ALL, Public, Polling; "The error page: state, reason, what can be done."
+    // The first run.
+    ConfigurationPage: Get "/configuration", Page, CONFIGURATION, Public, Deed; "The configuration form: of the first run, or for an admin."
+    // Users and sessions.
+    // Pages of the dashboard.
+    // Settings, configuration, control.
+    // Keys, backups, audit, logs.
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_route_has_one_row_and_an_operation_finds_it() {
+        let mut seen = BTreeSet::new();
+        for (k, route) in ROUTES.iter().enumerate() {
+            assert_eq!(route.op as usize, k);
+            assert_eq!(Route::of(route.op).path, route.path);
+            assert!(seen.insert((route.method, route.path)), "{:?} {}", route.method, route.path);
+            assert!(route.path.starts_with('/') && route.summary.ends_with('.'), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn pages_and_forms_are_no_api() {
+        for route in ROUTES {
+            let speaks_html = matches!(route.kind, Kind::Page | Kind::Form);
+            assert_ne!(speaks_html, route.is_api(), "{}", route.path);
+        }
+    }
+}
