@@ -73,7 +73,8 @@ fn what_is_wrong_is_named_and_no_password_is_shown_again() {
     let bot = Bot::provisioned();
     let token = std::fs::read_to_string(bot.folder.path().join("control/setup_token")).unwrap();
     let token = ("setup_token", token.trim());
-    let cases: [(&[(&str, &str)], &[&str]); 8] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Fields<'_>, &[&str]); 8] = [
         (&[("username", "al")], &["username"]),
         (&[("email", "nobody")], &["email"]),
         (&[("password", "short"), ("password_confirm", "short")], &["password"]),
