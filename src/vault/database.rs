@@ -23,6 +23,15 @@ const APPLICATION_ID: std::ops::Range<usize> = 68..72;
 /// The length of the header.
 const HEADER_LENGTH: usize = 100;
 
+/// Where the image of a database goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Storage<'a> {
+    /// The data folder.
+    pub disk: &'a Disk,
+    /// The keys, of which that of the database's category is used.
+    pub keys: &'a Keys,
+}
+
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
