@@ -111,6 +111,16 @@ impl Database {
         Ok(result)
     }
 
+    /// How much of the largest image that is kept is used: 1 is all of it.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub fn fullness(&self) -> Result<f64, VaultError> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self.read(|db| db.query_row(sql, [], |row| row.get(0)))?;
+        Ok(bytes as f64 / IMAGE_LIMIT as f64)
+    }
+
     /// Which database it is.
     pub fn file(&self) -> DatabaseFile {
         self.file
