@@ -67,7 +67,7 @@ fn ten_thousandths(value: i64) -> Decimal {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_history_balances_and_agrees_with_plain_arithmetic(steps in prop::collection::vec(step(), 1..40)) {
@@ -254,6 +254,8 @@ fn extreme_event() -> impl Strategy<Value = Happening> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever the numbers, an event is refused or leaves lots whose amounts are the balances of their accounts.
     #[test]
     fn no_number_is_too_large_or_too_small_to_be_told(events in prop::collection::vec(extreme_event(), 1..30)) {
