@@ -2,7 +2,7 @@
 
 use super::chart::is_text;
 use super::money::{self, AMOUNT_DECIMALS, DUST, MoneyError, UNIT_DECIMALS};
-use crate::market::Nanos;
+use crate::market::{Nanos, parse_date};
 use crate::trading::{self, CONTRACT_SIZE, Side};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,21 @@ impl Instrument {
     /// Shares of a symbol.
     pub fn share(name: &str) -> Instrument {
         Instrument { name: name.to_string(), kind: InstrumentKind::Share }
+    }
+
+    /// What a broker calls by this symbol: an option, if it is one of the Options Clearing Corporation
+    /// (`AAPL240119P00150000`, with or without blanks) or of this program (`AAPL 2024-01-19 P 150`), else shares.
+    pub fn of_symbol(symbol: &str) -> Instrument {
+        let words: Vec<&str> = symbol.split_whitespace().collect();
+        let is_ours = matches!(words[..], [_, date, "P" | "C", _] if parse_date(date).is_ok());
+        let joined = words.concat();
+        let tail = joined.len().checked_sub(15).and_then(|at| joined.get(at..)).map(str::as_bytes);
+        let is_occ = tail.is_some_and(|tail| {
+            let (date, rest) = tail.split_at(6);
+            let digits = date.iter().chain(&rest[1..]).all(u8::is_ascii_digit);
+            digits && matches!(rest[0], b'P' | b'C') && joined.len() > 15
+        });
+        if is_ours || is_occ { Instrument::option(symbol) } else { Instrument::share(symbol) }
     }
 
     /// Contracts of an option.

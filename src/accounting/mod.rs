@@ -31,15 +31,16 @@ mod event;
 mod export;
 mod lines;
 mod lots;
+mod matching;
 pub mod money;
 mod ofx;
 mod posting;
 
 pub use account::{Account, AccountType, SystemAccount};
 pub use books::{
-    AccountBalance, Activity, Books, ChartVersion, Deed, Discrepancy, DiscrepancyKind, Entry, EntryDraft, EntryPage,
-    EntryQuery, Holding, Identity, LedgerFormat, Outcome, Posted, RealisedGain, Reconciliation, Resolution, Term,
-    TrialBalance, UploadReceipt,
+    AccountBalance, Activity, Books, ChartVersion, Deed, Discrepancy, Entry, EntryDraft, EntryPage, EntryQuery,
+    Holding, Identity, LedgerFormat, Outcome, Posted, RealisedGain, Reconciliation, Resolution, Term, TrialBalance,
+    UploadReceipt,
 };
 pub use broker_csv::{MOST_UPLOAD_BYTES, MOST_UPLOAD_ROWS, RowError, Statement, StatementRow};
 pub use cells::safe_cell;
@@ -49,6 +50,7 @@ pub use error::{BooksError, Fault};
 pub use event::{Event, EventError, Fill, Happening, Instrument, InstrumentKind};
 pub use lines::{BalancedLines, Line, LinesError};
 pub use lots::{Closing, Direction, Lot};
+pub use matching::DiscrepancyKind;
 pub use ofx::OfxAccount;
 pub use posting::{Posting, PostingError, post};
 

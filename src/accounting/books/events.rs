@@ -2,6 +2,7 @@
 
 use super::super::error::BooksError;
 use super::super::event::{Event, Happening};
+use super::super::matching::execution_id;
 use super::super::posting;
 use super::entries::NewEntry;
 use super::rows::{book_date, insert_closing, lots_of, store_lots};
@@ -35,7 +36,7 @@ impl Books {
     /// Books events in their order, in one transaction and one save: encrypting the image costs in proportion to the
     /// whole ledger, so what is there together is booked together. An event under a reference that was booked before
     /// changes nothing; whether it is the same is told by what happened, not by time, memo or flags, which brokers
-    /// report differently from one interface to another.
+    /// report differently from one interface to another. Lots are first in, first out in the order of booking.
     ///
     /// # Errors
     /// One of them cannot be booked, and is named; or they cannot be saved. Then none is booked.
@@ -55,9 +56,20 @@ impl Books {
     }
 }
 
+/// What the reference of a fill begins with that was booked from a broker's file.
+pub(super) const STATEMENT: &str = "statement:";
+
+/// The reference of a fill of a broker's file, of which only the execution id is known.
+pub(super) fn statement_reference(execution: &str) -> String {
+    format!("{STATEMENT}{execution}")
+}
+
+/// The entry of a reference, or of its execution id if that was booked from a broker's file: what arrives late is not
+/// booked twice.
 fn find(db: &rusqlite::Connection, reference: &str) -> rusqlite::Result<Option<(i64, String)>> {
-    let mut statement = db.prepare_cached("SELECT id, event FROM entries WHERE reference = ?1")?;
-    statement.query_row([reference], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    let from_file = statement_reference(execution_id(reference));
+    let mut statement = db.prepare_cached("SELECT id, event FROM entries WHERE reference IN (?1, ?2) ORDER BY id")?;
+    statement.query_row([reference, &from_file], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 fn compare((entry, stored): (i64, String), event: &Event) -> Result<Posted, BooksError> {
@@ -70,7 +82,7 @@ pub(super) fn parse(entry: i64, stored: &str) -> Result<Happening, BooksError> {
     serde_json::from_str(stored).map_err(|error| BooksError::Damaged(format!("event of entry {entry}: {error}")))
 }
 
-fn post_one(tx: &Transaction<'_>, event: &Event, now: Nanos) -> Result<Posted, BooksError> {
+pub(super) fn post_one(tx: &Transaction<'_>, event: &Event, now: Nanos) -> Result<Posted, BooksError> {
     if let Some(found) = find(tx, &event.reference).map_err(database)? {
         return compare(found, event);
     }

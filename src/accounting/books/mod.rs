@@ -21,7 +21,7 @@ pub use charting::ChartVersion;
 pub use entries::{Entry, EntryDraft, EntryPage, EntryQuery};
 pub use events::{Outcome, Posted};
 pub use reports::{Activity, LedgerFormat, RealisedGain, Term};
-pub use statements::{Discrepancy, DiscrepancyKind, Reconciliation, Resolution, UploadReceipt};
+pub use statements::{Discrepancy, Reconciliation, Resolution, UploadReceipt};
 
 /// A chart is stored as a whole, one row a version.
 const COA_SCHEMA: &str = "

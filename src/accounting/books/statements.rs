@@ -1,29 +1,23 @@
-//! What the broker says against what the ledger says.
-//!
-//! | the broker's file | the ledger | then |
-//! | --- | --- | --- |
-//! | a row | the fill with its execution id, agreeing | matched |
-//! | a row | the fill with its execution id, not agreeing | `differs` |
-//! | a row without a known id | a fill of that day, symbol and side that agrees | matched |
-//! | a row without a known id | a fill of that day, symbol and side that does not | `differs` |
-//! | a row | nothing | `missing_in_ledger` |
-//! | nothing | a fill of the days of the file | `missing_at_broker` |
-//!
-//! They agree if the quantities are equal, and value and (where the file has them) charges are equal to the cent: they
-//! differ by at most half a cent.
+//! Files of the broker, what was found in them, and what was done about it.
 
 use super::super::broker_csv::{RowError, Statement, StatementRow};
-use super::super::error::BooksError;
-use super::super::event::{Fill, Happening};
-use super::events::parse;
+use super::super::error::{BooksError, Fault};
+use super::super::event::{Event, Fill, Happening, Instrument};
+use super::super::matching::{Booked, DiscrepancyKind, Found, compare};
+use super::super::money;
+use super::events::{Outcome, STATEMENT, parse, post_one, statement_reference};
 use super::{Books, Deed, charting, check_note, database, rows};
-use crate::market::format_time;
+use crate::market::{Nanos, format_time, new_york_time, parse_date};
+use crate::trading::Side;
 use crate::vault::Storage;
 use crate::vault::audit::Action;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use chrono::NaiveTime;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// When a fill of a file is booked, which tells its date only: the close of the exchange.
+const CLOSE: NaiveTime = NaiveTime::from_hms_opt(16, 0, 0).unwrap();
 
 /// A file that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,34 +39,6 @@ pub struct Reconciliation {
     pub mismatched: usize,
 }
 
-/// How broker and ledger differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscrepancyKind {
-    /// The broker tells of a fill that the ledger has not.
-    MissingInLedger,
-    /// The ledger has a fill that the broker does not tell of.
-    MissingAtBroker,
-    /// Both have it, with other numbers.
-    Differs,
-}
-
-impl DiscrepancyKind {
-    /// The word in files.
-    pub fn word(self) -> &'static str {
-        match self {
-            DiscrepancyKind::MissingInLedger => "missing_in_ledger",
-            DiscrepancyKind::MissingAtBroker => "missing_at_broker",
-            DiscrepancyKind::Differs => "differs",
-        }
-    }
-
-    fn of(word: &str) -> Option<DiscrepancyKind> {
-        use DiscrepancyKind::*;
-        [MissingInLedger, MissingAtBroker, Differs].into_iter().find(|kind| kind.word() == word)
-    }
-}
-
 /// What was done about a discrepancy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +47,8 @@ pub enum Resolution {
     KeepLedger,
     /// The broker is right, and an entry was made that says so.
     Corrected,
+    /// The broker is right: its fill, which was missing, is booked by this.
+    Book,
     /// It does not matter.
     Ignored,
 }
@@ -91,6 +59,7 @@ impl Resolution {
         match self {
             Resolution::KeepLedger => "keep_ledger",
             Resolution::Corrected => "corrected",
+            Resolution::Book => "book",
             Resolution::Ignored => "ignored",
         }
     }
@@ -121,23 +90,6 @@ pub struct Discrepancy {
     pub resolved_by: Option<String>,
     /// When.
     pub resolved_utc: Option<String>,
-}
-
-/// A fill of the ledger.
-struct Booked {
-    entry: i64,
-    date: String,
-    reference: String,
-    fill: Fill,
-}
-
-/// A difference before it has a number.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
-    line: Option<i64>,
-    entry: Option<i64>,
-    kind: DiscrepancyKind,
-    detail: String,
 }
 
 impl Books {
@@ -213,16 +165,15 @@ impl Books {
     /// # Errors
     /// The database refused.
     pub fn discrepancies(&self, open_only: bool) -> Result<Vec<Discrepancy>, BooksError> {
-        let sql = "SELECT id, upload, kind, line, entry, detail, found_utc, action, note, resolved_by, resolved_utc
-            FROM discrepancies WHERE action IS NULL OR NOT ?1 ORDER BY id DESC";
-        Ok(self.ledger.read(|db| db.prepare(sql)?.query_map([open_only], discrepancy)?.collect())?)
+        let sql = format!("{DISCREPANCY} WHERE action IS NULL OR NOT ?1 ORDER BY id DESC");
+        Ok(self.ledger.read(|db| db.prepare(&sql)?.query_map([open_only], discrepancy)?.collect())?)
     }
 
-    /// Notes what was done about a discrepancy, once.
+    /// Notes what was done about a discrepancy, once; [`Resolution::Book`] does it.
     ///
     /// # Errors
-    /// There is none, it is resolved already, the note is empty or too long, the proof is of another deed, or it cannot
-    /// be saved.
+    /// There is none, it is resolved already, the note is empty or too long, the fill cannot be booked or is not
+    /// missing, the proof is of another deed, or it cannot be saved.
     pub fn resolve_discrepancy(
         &mut self,
         storage: Storage<'_>,
@@ -235,15 +186,16 @@ impl Books {
         let Deed { user, now, .. } = deed;
         check_note("note", note)?;
         self.change_ledger(storage, now, |tx| {
-            let sql = "SELECT action IS NOT NULL FROM discrepancies WHERE id = ?1";
-            match tx.query_row(sql, [id], |row| row.get::<_, bool>(0)).optional().map_err(database)? {
-                None => return Err(BooksError::UnknownDiscrepancy(id)),
-                Some(true) => return Err(BooksError::AlreadyResolved(id)),
-                Some(false) => {}
+            let found = tx.query_row(&format!("{DISCREPANCY} WHERE id = ?1"), [id], discrepancy).optional();
+            let found = found.map_err(database)?.ok_or(BooksError::UnknownDiscrepancy(id))?;
+            if found.action.is_some() {
+                return Err(BooksError::AlreadyResolved(id));
             }
-            let sql = "UPDATE discrepancies SET action = ?2, note = ?3, resolved_by = ?4, resolved_utc = ?5
+            let entry = if action == Resolution::Book { Some(book_missing(tx, &found, now)?) } else { found.entry };
+            let sql = "UPDATE discrepancies SET action = ?2, note = ?3, resolved_by = ?4, resolved_utc = ?5, entry = ?6
                 WHERE id = ?1";
-            tx.execute(sql, params![id, action.word(), note, user, format_time(now)]).map(drop).map_err(database)
+            let values = params![id, action.word(), note, user, format_time(now), entry];
+            tx.execute(sql, values).map(drop).map_err(database)
         })
     }
 
@@ -273,6 +225,46 @@ fn upload_rows(db: &Connection, upload: i64) -> rusqlite::Result<Vec<StatementRo
     rows.collect()
 }
 
+/// Books the fill of a row that the ledger has not, at the close of its trade date.
+fn book_missing(tx: &Transaction<'_>, found: &Discrepancy, now: Nanos) -> Result<i64, BooksError> {
+    let refused = |why: &str| BooksError::Invalid(vec![Fault::new("action", why)]);
+    let (DiscrepancyKind::MissingInLedger, Some(line)) = (found.kind, found.line) else {
+        return Err(refused("only a fill that is missing in the ledger can be booked"));
+    };
+    let sql = "SELECT content FROM upload_rows WHERE upload = ?1 AND line = ?2";
+    let content: String = tx.query_row(sql, params![found.upload_id, line], |row| row.get(0)).map_err(database)?;
+    let damaged = |why: String| BooksError::Damaged(format!("line {line} of upload {}: {why}", found.upload_id));
+    let row: StatementRow = serde_json::from_str(&content).map_err(|error| damaged(error.to_string()))?;
+    let date = parse_date(&row.date).map_err(|error| damaged(error.to_string()))?;
+    let fill = Fill {
+        instrument: Instrument::of_symbol(&row.symbol),
+        side: if row.side == Side::Buy.name() { Side::Buy } else { Side::Sell },
+        quantity: row.quantity,
+        price: row.price,
+        commission: money::round(row.fees.unwrap_or_default()),
+        regulatory_fees: Decimal::ZERO,
+    };
+    let reference = match &row.execution {
+        Some(execution) => statement_reference(execution),
+        None => format!("{STATEMENT}upload-{}-line-{line}", found.upload_id),
+    };
+    let memo = format!("{} (from the broker's file)", Happening::Fill(fill.clone()).describe());
+    let event = Event {
+        memo,
+        flags: vec!["reconciled".to_string()],
+        ..Event::new(reference, new_york_time(date, CLOSE), Happening::Fill(fill))
+    };
+    let posted = post_one(tx, &event, now)?;
+    if posted.outcome == Outcome::Booked {
+        Ok(posted.entry)
+    } else {
+        Err(refused("an execution with this id is booked already"))
+    }
+}
+
+const DISCREPANCY: &str = "SELECT id, upload, kind, line, entry, detail, found_utc, action, note, resolved_by, \
+                           resolved_utc FROM discrepancies";
+
 fn discrepancy(row: &Row<'_>) -> rusqlite::Result<Discrepancy> {
     let kind: String = row.get(2)?;
     Ok(Discrepancy {
@@ -288,104 +280,4 @@ fn discrepancy(row: &Row<'_>) -> rusqlite::Result<Discrepancy> {
         resolved_by: row.get(9)?,
         resolved_utc: row.get(10)?,
     })
-}
-
-/// The execution id as brokers tell it: what follows the last colon of a reference such as `ALPACA:id`.
-fn execution_id(reference: &str) -> &str {
-    reference.rsplit(':').next().unwrap_or(reference)
-}
-
-/// Pairs (line, entry) that agree, and everything else.
-fn compare(rows: &[StatementRow], booked: Vec<Booked>) -> (Vec<(i64, i64)>, Vec<Found>) {
-    let dates: BTreeSet<&str> = rows.iter().map(|row| row.date.as_str()).collect();
-    let (first, last) = (dates.first().copied().unwrap_or(""), dates.last().copied().unwrap_or(""));
-    let mut by_id: HashMap<&str, usize> = HashMap::new();
-    for (k, fill) in booked.iter().enumerate() {
-        by_id.insert(fill.reference.as_str(), k);
-        by_id.entry(execution_id(&fill.reference)).or_insert(k);
-    }
-    let mut taken = vec![false; booked.len()];
-    let (mut matched, mut found, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-    let mut pair = |row: &StatementRow, k: usize, taken: &mut Vec<bool>, found: &mut Vec<Found>| {
-        taken[k] = true;
-        let (line, entry) = (row.line as i64, booked[k].entry);
-        match difference(row, &booked[k]) {
-            None => matched.push((line, entry)),
-            Some(detail) => {
-                found.push(Found { line: Some(line), entry: Some(entry), kind: DiscrepancyKind::Differs, detail })
-            }
-        }
-    };
-    for row in rows {
-        match row.execution.as_deref().and_then(|id| by_id.get(id)) {
-            Some(&k) if !taken[k] => pair(row, k, &mut taken, &mut found),
-            _ => rest.push(row),
-        }
-    }
-    // Of what has no known id, first those that agree, so that none of them is taken by a row that does not.
-    let mut by_day: BTreeMap<(&str, &str, &str), Vec<usize>> = BTreeMap::new();
-    for (k, fill) in booked.iter().enumerate() {
-        let key = (fill.date.as_str(), fill.fill.instrument.name.as_str(), fill.fill.side.name());
-        by_day.entry(key).or_default().push(k);
-    }
-    for must_agree in [true, false] {
-        rest.retain(|row| {
-            let key = (row.date.as_str(), row.symbol.as_str(), row.side.as_str());
-            let mut candidates = by_day.get(&key).into_iter().flatten();
-            let fits = |k: &&usize| !taken[**k] && (!must_agree || difference(row, &booked[**k]).is_none());
-            let Some(&k) = candidates.find(fits) else { return true };
-            pair(row, k, &mut taken, &mut found);
-            false
-        });
-    }
-    for row in rest {
-        let StatementRow { date, symbol, side, quantity, price, .. } = row;
-        let detail = format!("the broker tells of {date} {side} {quantity} {symbol} at {price}");
-        let kind = DiscrepancyKind::MissingInLedger;
-        found.push(Found { line: Some(row.line as i64), entry: None, kind, detail });
-    }
-    for (fill, _) in booked.iter().zip(&taken).filter(|(_, taken)| !**taken) {
-        if (first..=last).contains(&fill.date.as_str()) {
-            let Fill { side, quantity, instrument, price, .. } = &fill.fill;
-            let (date, side, symbol) = (&fill.date, side.name(), &instrument.name);
-            let detail = format!("the ledger has {date} {side} {quantity} {symbol} at {price}");
-            found.push(Found { line: None, entry: Some(fill.entry), kind: DiscrepancyKind::MissingAtBroker, detail });
-        }
-    }
-    found.sort();
-    (matched, found)
-}
-
-/// What differs, in words.
-fn difference(row: &StatementRow, booked: &Booked) -> Option<String> {
-    let half_a_cent = Decimal::new(5, 3);
-    let fill = &booked.fill;
-    let mut parts = Vec::new();
-    let mut part = |what: &str, broker: &dyn std::fmt::Display, ledger: &dyn std::fmt::Display| {
-        parts.push(format!("{what}: broker {broker}, ledger {ledger}"));
-    };
-    if row.date != booked.date {
-        part("date", &row.date, &booked.date);
-    }
-    if row.symbol != fill.instrument.name {
-        part("symbol", &row.symbol, &fill.instrument.name);
-    }
-    if row.side != fill.side.name() {
-        part("side", &row.side, &fill.side.name());
-    }
-    if row.quantity != fill.quantity {
-        part("quantity", &row.quantity, &fill.quantity);
-    }
-    let units = fill.quantity * fill.instrument.kind.multiplier();
-    // Both prices are within the limits of money, so that their difference times the units can only be too large.
-    let value = (row.price - fill.price).abs().checked_mul(units);
-    if value.is_none_or(|value| value > half_a_cent) {
-        part("price", &row.price, &fill.price);
-    }
-    if let Some(fees) = row.fees
-        && (fees - fill.charges()).abs() > half_a_cent
-    {
-        part("fees", &fees, &fill.charges());
-    }
-    if parts.is_empty() { None } else { Some(parts.join("; ")) }
 }

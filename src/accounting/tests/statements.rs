@@ -1,7 +1,10 @@
 //! Files of brokers against the ledger.
 
 use super::harness::{House, T0, d, day, fill};
-use crate::accounting::{BooksError, DiscrepancyKind, Event, Happening, Reconciliation, Resolution, UploadReceipt};
+use crate::accounting::{
+    BooksError, DiscrepancyKind, Event, Happening, Instrument, InstrumentKind, Outcome, Reconciliation, Resolution,
+    UploadReceipt,
+};
 use crate::vault::Storage;
 use crate::vault::audit::Action;
 
@@ -130,6 +133,49 @@ fn a_discrepancy_is_resolved_once_with_a_note_and_stays_resolved() {
     assert_eq!(resolved.action.as_deref(), Some("keep_ledger"));
     assert_eq!(resolved.note.as_deref(), Some("another account's trade"));
     assert_eq!((resolved.resolved_by.as_deref(), &resolved.resolved_utc.unwrap()[..10]), (Some("bob"), "2026-03-03"));
+}
+
+#[test]
+fn a_missing_fill_is_booked_from_the_file_and_not_again_when_it_arrives() {
+    let mut house = house();
+    house
+        .upload("date,symbol,side,qty,price,fees,execution_id\n2026-03-03,MSFT,buy,7,400,0.35,77\n2026-03-03,SPY,buy,2,499,0,\n")
+        .unwrap();
+    house.reconcile(1).unwrap();
+    let all = house.books.discrepancies(true).unwrap();
+    let (missing, differs) = (all[1].id, all[0].id);
+    let refused = house.resolve(differs, Resolution::Book, "x").unwrap_err();
+    assert_eq!(refused.to_string(), "action: only a fill that is missing in the ledger can be booked");
+    house.resolve(missing, Resolution::Book, "lost in the outage").unwrap();
+    let entry = house.books.entry(6).unwrap().unwrap();
+    assert_eq!((entry.date.as_str(), entry.utc.as_str()), ("2026-03-03", "2026-03-03T21:00:00.000000000Z"));
+    assert_eq!((entry.reference.as_deref(), &entry.flags[..]), (Some("statement:77"), &["reconciled".to_string()][..]));
+    assert_eq!(house.books.position(&Instrument::share("MSFT")).unwrap(), d("7"));
+    assert_eq!(house.books.discrepancies(false).unwrap()[1].entry, Some(6));
+    // The row now has its entry, and the broker's late report of it is known.
+    assert_eq!(house.reconcile(1).unwrap(), (1, 1));
+    let storage = Storage { disk: &house.disk, keys: &house.keys };
+    let late = |fees: &str| Event::new("ALPACA:77", day(1), fill("buy 7 MSFT at 400", fees, "0"));
+    assert_eq!(house.books.post(storage, &[late("0.35")], day(1)).unwrap()[0].outcome, Outcome::Already);
+    assert_eq!(house.books.post(storage, &[late("0.36")], day(1)).unwrap()[0].outcome, Outcome::Conflict);
+    assert_eq!(house.books.position(&Instrument::share("MSFT")).unwrap(), d("7"));
+}
+
+#[test]
+fn symbols_of_brokers_are_shares_or_options() {
+    for (symbol, kind) in [
+        ("AAPL", InstrumentKind::Share),
+        ("BRK B", InstrumentKind::Share),
+        ("AAPL240119P00150000", InstrumentKind::Option),
+        ("SPXW  240119C04500000", InstrumentKind::Option),
+        ("AAPL 2024-01-19 P 150", InstrumentKind::Option),
+        ("240119P00150000", InstrumentKind::Share),
+        ("AAPL240119X00150000", InstrumentKind::Share),
+        ("é40119P001500000é", InstrumentKind::Share),
+        ("", InstrumentKind::Share),
+    ] {
+        assert_eq!(Instrument::of_symbol(symbol).kind, kind, "{symbol}");
+    }
 }
 
 #[test]
