@@ -16,6 +16,8 @@ use tokio::time::timeout;
 
 use super::browser::{self, CookieNames};
 use super::client::CoreClient;
+use super::look::Look;
+use super::respond::Recipient;
 use super::{assets, headers, respond};
 use crate::runtime::protocol::{Peer, Request, Secret, Verb};
 use crate::runtime::reply::Refusal;
@@ -125,7 +127,7 @@ async fn known(
             Ok(body) => body,
             Err(refusal) => return respond::refusal(api, &refusal),
         };
-        let (peer, fresh) = web.peer(&parts.headers, from, !api);
+        let (peer, to) = web.peer(&parts.headers, from, !api);
         let call = Request {
             verb: Verb::Call,
             op: Some(route.op),
@@ -137,7 +139,7 @@ async fn known(
             body,
             peer,
         };
-        web.ask(call, fresh).await
+        web.ask(call, to).await
     };
     match timeout(REQUEST_TIME, work).await {
         Ok(response) => response,
@@ -156,8 +158,8 @@ async fn unknown(
         return plain(StatusCode::NOT_FOUND);
     }
     let safe = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
-    let (peer, fresh) = web.peer(request.headers(), from, !api);
-    web.ask(nowhere(api, safe, peer), fresh).await
+    let (peer, to) = web.peer(request.headers(), from, !api);
+    web.ask(nowhere(api, safe, peer), to).await
 }
 
 /// A path that has a route, under a method that it has not.
@@ -187,29 +189,30 @@ fn nowhere(api: bool, safe: bool, peer: Peer) -> Request {
 }
 
 impl Web {
-    /// Who asks. A browser that has no cookie yet gets one with the first page; it is returned beside.
-    fn peer(&self, headers: &HeaderMap, from: SocketAddr, is_page: bool) -> (Peer, Option<String>) {
+    /// Who asks, and how the answer is to reach them. A browser that has no cookie yet gets one with the first page.
+    fn peer(&self, headers: &HeaderMap, from: SocketAddr, is_page: bool) -> (Peer, Recipient) {
         let names = self.names();
         let behind = self.settings.behind_proxy;
         let mut peer = browser::peer(headers, from.ip(), names, behind, self.settings.exposed);
+        let look = Look::of(headers);
         if peer.pre.is_some() || !is_page {
-            return (peer, None);
+            return (peer, Recipient { fresh: None, look });
         }
         let fresh = respond::random_text();
         if let Some(fresh) = &fresh {
             peer.pre = Some(Secret::new(fresh.as_str()));
         }
-        (peer, fresh)
+        (peer, Recipient { fresh, look })
     }
 
-    async fn ask(&self, request: Request, fresh: Option<String>) -> Response {
+    async fn ask(&self, request: Request, to: Recipient) -> Response {
         let api = request.api;
         match self.core.call(&request).await {
-            Ok(reply) => respond::response(reply, &request.peer, self.names(), fresh),
+            Ok(reply) => respond::response(reply, &request.peer, self.names(), to),
             Err(_) => {
                 let away =
                     Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
-                respond::refusal(api, &away)
+                respond::refusal_in(api, &away, to.look)
             }
         }
     }

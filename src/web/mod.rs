@@ -8,9 +8,11 @@
 mod assets;
 mod browser;
 mod client;
+mod form;
 mod handler;
 mod headers;
 mod listener;
+mod look;
 mod pages;
 mod respond;
 

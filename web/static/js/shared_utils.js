@@ -1,1 +1,1 @@
-// What every page shares.
+document.documentElement.dataset.ready = '1';
