@@ -196,14 +196,25 @@ struct ErrorData {
     reason: String,
     recovery: Option<Recovery>,
     reset_open: bool,
+    errors: BTreeMap<String, String>,
+    message: Option<String>,
 }
 
 /// What an admin can repair.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Recovery {
-    keys: Vec<String>,
+    keys: Vec<KeyState>,
     backups: Vec<String>,
+}
+
+/// What is known of a key.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct KeyState {
+    category: String,
+    /// `ok`, `unusable` or `missing`.
+    state: String,
 }
 
 #[derive(Template)]

@@ -1,6 +1,6 @@
 // Own credentials and sessions; for admins, all users.
 
-import { api, byId, el, empty, fill, isAdmin, outcome, table, time, userId } from './shared_utils.js';
+import { api, busy, byId, el, empty, fill, isAdmin, outcome, table, time, userId } from './shared_utils.js';
 import { ask } from './dialog.js';
 import { startPanel } from './panel.js';
 import { watchPassword } from './password.js';
@@ -31,28 +31,32 @@ function sessionTable(sessions, revoke) {
     { title: 'Browser', cell: (one) => el('span', { title: one.agent ?? '' }, browserName(one.agent), one.current ? el('span', { class: 'tag good' }, 'this one') : null) },
     { title: 'Address', cell: (one) => one.ip },
     { title: 'Since (UTC)', cell: (one) => time(one.created_utc) },
-    { title: 'Last seen (UTC)', cell: (one) => time(one.last_seen_utc ?? one.seen_utc) },
+    { title: 'Last seen (UTC)', cell: (one) => time(one.last_seen_utc) },
     { title: '', end: true, cell: (one) => (one.current ? '' : el('button', { type: 'button', class: 'small', 'aria-label': `End the session of ${one.ip}`, on: { click: () => revoke(one) } }, 'End')) },
   ], sessions);
 }
 
 const sessionsOf = (id) => api(`/api/v1/users/${id}/sessions`);
-const listOf = (answer, name) => (Array.isArray(answer) ? answer : answer[name]);
+const end = (id, session) => api(`/api/v1/users/${id}/sessions/revoke`, { method: 'POST', body: { session } });
+let own = [];
 
-async function revoke(id, body, said) {
+/** Ends some of one's own sessions. */
+async function endOwn(sessions) {
   try {
-    await api(`/api/v1/users/${id}/sessions/revoke`, { method: 'POST', body });
-    outcome(said, 'Ended.', 'good');
+    for (const one of sessions) await end(userId, one.session);
+    outcome(sessionsSaid, sessions.length ? `Ended ${sessions.length}.` : 'There is no other session.', 'good');
     await loadSessions();
   } catch (error) {
-    outcome(said, error.message, 'bad');
+    outcome(sessionsSaid, error.message, 'bad');
   }
 }
 
-const loadSessions = () => fill(byId('sessions'), () => sessionsOf(userId), (answer) =>
-  sessionTable(listOf(answer, 'sessions'), (one) => revoke(userId, { session: one.id }, sessionsSaid)));
+const loadSessions = () => fill(byId('sessions'), () => sessionsOf(userId), (sessions) => {
+  own = sessions;
+  return sessionTable(sessions, (one) => endOwn([one]));
+});
 
-byId('revoke-others').addEventListener('click', () => revoke(userId, {}, sessionsSaid));
+byId('revoke-others').addEventListener('click', ({ currentTarget }) => busy(currentTarget, () => endOwn(own.filter((one) => !one.current))));
 
 // ---------------------------------------------------------------- users
 
@@ -120,8 +124,8 @@ function removeUser(user) {
 
 async function showSessions(user) {
   const host = el('div');
-  const load = () => fill(host, () => sessionsOf(user.id), (answer) => sessionTable(listOf(answer, 'sessions'), async (one) => {
-    await api(`/api/v1/users/${user.id}/sessions/revoke`, { method: 'POST', body: { session: one.id } });
+  const load = () => fill(host, () => sessionsOf(user.id), (answer) => sessionTable(answer, async (one) => {
+    await end(user.id, one.session);
     await load();
   }));
   load();
@@ -136,7 +140,7 @@ const loadUsers = () => fill(byId('users'), () => api('/api/v1/users'), (answer)
   { title: '', end: true, cell: (user) => [
     ['Sessions', showSessions], ['Change', changeUser], user.id !== userId && ['Delete', removeUser],
   ].filter(Boolean).map(([name, act]) => el('button', { type: 'button', class: `small ${name === 'Delete' ? 'danger' : ''}`, 'aria-label': `${name}: ${user.username}`, on: { click: () => act(user) } }, name)) },
-], listOf(answer, 'users'), { sortable: true }));
+], answer, { sortable: true }));
 
 loadSessions();
 if (isAdmin) {

@@ -69,8 +69,7 @@ function restore({ name }) {
   });
 }
 
-function show(answer) {
-  const backups = Array.isArray(answer) ? answer : answer.backups;
+function show({ backups }) {
   if (backups.length === 0) return el('section', { class: 'panel' }, empty('There is no backup yet. One is made every day while the bot runs; make the first now.'));
   return el('section', { class: 'panel' }, table('Backups', [
     { title: 'Made (UTC)', cell: (one) => time(one.created_utc ?? readName(one.name).made), sort: (one) => one.created_utc ?? one.name },

@@ -89,26 +89,35 @@ function show({ version: newVersion, values, schema }) {
 
 /** The rows of the schema in one form. */
 function readSchema(schema) {
-  const list = Array.isArray(schema) ? schema : Object.entries(schema.properties ?? schema).map(([key, spec]) => ({ key, ...spec }));
-  return list.map((spec) => {
-    const kind = spec.kind ?? spec.type ?? 'text';
-    const choices = spec.choices ?? spec.enum ?? null;
+  return Object.entries(schema).map(([key, spec]) => {
+    const kind = spec.type;
+    const { choices = null, range = null } = spec;
     return {
-      key: spec.key ?? spec.name,
-      group: spec.group ?? 'Settings',
-      help: spec.meaning ?? spec.help ?? spec.description ?? '',
+      key,
+      group: spec.group,
+      help: spec.meaning ?? '',
       unit: spec.unit ?? '',
       default: spec.default,
       choices,
-      range: spec.expected ?? spec.accepted ?? '',
-      isFlag: kind === 'bool' || kind === 'boolean' || kind === 'flag',
-      isNumber: ['int', 'integer', 'number', 'fraction', 'fractions', 'percent'].includes(kind),
-      isList: ['choices', 'fractions', 'array', 'list'].includes(kind),
+      range: rangeText(kind, range, choices),
+      isFlag: kind === 'bool',
+      isNumber: ['int', 'number', 'fraction', 'fractions', 'percent'].includes(kind),
+      isList: ['choices', 'fractions'].includes(kind),
       isTime: kind === 'time',
-      isOptional: Boolean(spec.optional) || (kind === 'choice' && textOf(spec.default) === ''),
-      isFixed: Boolean(spec.read_only ?? spec.readOnly),
+      isOptional: kind === 'choice' && textOf(spec.default) === '',
+      isFixed: kind === 'version',
     };
   });
+}
+
+/** What is accepted, where the control does not show it. */
+function rangeText(kind, range, choices) {
+  if (choices && kind === 'choices') return `of ${choices.join(', ')}`;
+  if (kind === 'fractions') return 'shares of one, separated by commas';
+  if (kind === 'duration') return 'such as 500ms, 1s, 2m or 1h';
+  if (!range) return '';
+  const [low, high] = [range.min, range.max].map((bound) => bound.toLocaleString('en-US', { maximumFractionDigits: 6 }));
+  return `${range.min_excluded ?? range.above ? 'above ' : ''}${low} to ${high}`;
 }
 
 // ---------------------------------------------------------------- filter
