@@ -22,6 +22,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let core = Core::open(&root, &live::version(), live::clock()).map_err(CliError::failed)?;
         let listener = server::listen(&root).map_err(CliError::failed)?;
         eprintln!("core: {} is {}", root.display(), core.with(|house| house.bot_state()));
+        if let Some(token) = core.with(|house| house.setup.announce()) {
+            eprintln!("core: setup token: {}", token.expose());
+        }
+        core.go_on();
         server::serve(core, listener, stop).await;
         let _ = std::fs::remove_file(root.join(server::SOCKET));
         Ok(())

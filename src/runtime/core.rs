@@ -10,6 +10,7 @@ use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
 use super::protocol::{Reply, Request};
+use super::provisioning;
 use super::reply::Refusal;
 use super::routes::Op;
 use crate::market::Nanos;
@@ -48,8 +49,24 @@ impl Core {
     /// Another process owns it, or the disk refuses.
     pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
         let house = House::open(root, version, clock())?;
+        Ok(Core::of(house, Hasher::default(), clock))
+    }
+
+    /// Around what is open already.
+    pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
-        Ok(Arc::new(Core { house: Mutex::new(house), hasher: Hasher::default(), events, clock }))
+        Arc::new(Core { house: Mutex::new(house), hasher, events, clock })
+    }
+
+    /// Goes on with what the start found under way.
+    pub fn go_on(self: &Arc<Core>) {
+        provisioning::spawn(self);
+    }
+
+    /// Tells whoever listens what happened.
+    pub fn tell(&self, event: &str, data: serde_json::Value) {
+        // Nobody listening is no failure.
+        let _ = self.events.send(Event { event: event.to_string(), data });
     }
 
     /// The time.
@@ -101,13 +118,33 @@ impl Core {
 
     async fn dispatch(self: &Arc<Core>, op: Op, caller: &Arc<Caller>, input: Input) -> Result<Reply, Refusal> {
         let by = Arc::clone(caller);
-        let _ = &input;
         match op {
             Op::Root => self.work(move |house| Ok(Reply::redirect(by.home(house)))).await?,
             Op::Healthz => Ok(Reply::json(serde_json::json!({ "status": "ok" }))),
             Op::Phase => self.work(|house| api::entry::phase(house)).await?,
-            Op::ErrorPage => self.work(move |house| api::entry::error_page(house, &by)).await?,
+            Op::ErrorPage => self.work(move |house| api::error::page(house, &by)).await?,
+            Op::ErrorReset => api::error::reset(self, caller, input).await,
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
+            Op::ConfigurationSubmit => {
+                let reply = self.work(move |house| api::configuration::submit(house, &by, &input)).await?;
+                provisioning::spawn(self);
+                reply
+            }
+            Op::WaitPage => self.work(move |house| api::wait::page(house, &by)).await?,
+            Op::ProvisioningStatus => self.work(|house| api::wait::status(house)).await?,
+            Op::RegisterPage => self.work(move |house| api::register::page(house, &by)).await?,
+            Op::Register => api::register::submit(self, caller, input).await,
+            Op::LoginPage => self.work(move |house| api::login::page(house, &by)).await?,
+            Op::Login => api::login::submit(self, caller, input).await,
+            Op::Logout => self.work(move |house| api::login::log_out(house, &by)).await?,
+            Op::Session => self.work(move |house| api::login::session(house, &by)).await?,
+            Op::AccountPage => self.work(move |house| api::users::page(house, &by)).await?,
+            Op::UserList => self.work(|house| api::users::list(house)).await?,
+            Op::UserCreate => api::users::create(self, caller, input).await,
+            Op::UserChange => api::users::change(self, caller, input).await,
+            Op::UserDelete => api::users::delete(self, caller, input).await,
+            Op::UserSessions => self.work(move |house| api::users::sessions(house, &by, &input)).await?,
+            Op::UserSessionsRevoke => self.work(move |house| api::users::revoke(house, &by, &input)).await?,
         }
     }
 }

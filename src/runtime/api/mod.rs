@@ -3,3 +3,8 @@
 
 pub mod configuration;
 pub mod entry;
+pub mod error;
+pub mod login;
+pub mod register;
+pub mod users;
+pub mod wait;
