@@ -33,7 +33,8 @@ function scalar(spec, text) {
   return text;
 }
 
-const same = (a, b) => textOf(a) === textOf(b);
+const bare = (value) => textOf(value).replaceAll(', ', ',');
+const same = (a, b) => bare(a) === bare(b) || (bare(a) !== '' && Number(bare(a)) === Number(bare(b)));
 const inputOf = (spec) => host.elements[spec.key];
 const isDifferent = (spec) => !same(current(spec), stored[spec.key]);
 
@@ -117,7 +118,7 @@ function rangeText(kind, range, choices) {
   if (kind === 'duration') return 'such as 500ms, 1s, 2m or 1h';
   if (!range) return '';
   const [low, high] = [range.min, range.max].map((bound) => bound.toLocaleString('en-US', { maximumFractionDigits: 6 }));
-  return `${range.min_excluded ?? range.above ? 'above ' : ''}${low} to ${high}`;
+  return `${range.min_excluded ? 'above ' : ''}${low} to ${high}`;
 }
 
 // ---------------------------------------------------------------- filter

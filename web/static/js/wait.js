@@ -25,18 +25,22 @@ function show({ state, step, steps_done: done, steps_total: total, message }) {
   text.classList.toggle('down', failed);
 }
 
+const ask = (path) => fetch(path, { headers: { Accept: 'application/json' } });
+
 async function follow() {
+  const elapsed = byId('elapsed');
   try {
-    const response = await fetch('/api/v1/provisioning/status', { headers: { Accept: 'application/json' } });
-    // Another phase has begun.
-    if (response.status === 404) {
+    // The phase is told in every phase; the status only in this one.
+    const { phase } = await (await ask('/api/v1/phase')).json();
+    const response = phase === 'provisioning' ? await ask('/api/v1/provisioning/status') : null;
+    if (!response || response.status === 404) {
       location.replace('/');
       return;
     }
     if (response.ok) show(await response.json());
-    byId('elapsed').textContent = response.ok ? `${duration((Date.now() - began) / 1000)} so far` : 'Waiting for the core.';
+    elapsed.textContent = response.ok ? `${duration((Date.now() - began) / 1000)} so far` : 'Waiting for the core.';
   } catch {
-    byId('elapsed').textContent = 'TradeBot does not answer. It may be restarting.';
+    elapsed.textContent = 'TradeBot does not answer. It may be restarting.';
   }
   ready();
   setTimeout(follow, PACE);
