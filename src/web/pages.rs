@@ -157,6 +157,19 @@ impl RegisterData {
     fn error(&self, name: &str) -> Option<&String> {
         self.errors.get(name)
     }
+
+    /// What stands before a field.
+    fn label(&self, name: &str) -> String {
+        match name {
+            "username" => "User name".to_string(),
+            "email" => "E-mail".to_string(),
+            "password" => "Password".to_string(),
+            "password_confirm" => "Password again".to_string(),
+            "current_password" => "Current password".to_string(),
+            "setup_token" => "Setup token".to_string(),
+            other => other.replace('_', " "),
+        }
+    }
 }
 
 #[derive(Template)]
