@@ -8,6 +8,7 @@
 mod assets;
 mod browser;
 mod client;
+mod exchange;
 mod handler;
 mod headers;
 mod listener;

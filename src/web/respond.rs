@@ -33,6 +33,12 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<Str
     } else {
         json(status, &reply.body)
     };
+    finish(&mut response, &reply, names, fresh);
+    response
+}
+
+/// What an answer has besides its content: cookies, and when to come again.
+pub fn finish(response: &mut Response, reply: &Reply, names: CookieNames, fresh: Option<String>) {
     let mut cookies = Vec::new();
     if let Some(fresh) = fresh {
         cookies.push(names.set(names.pre(), &fresh));
@@ -53,8 +59,7 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<Str
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
-    retry_after(&mut response, reply.retry_after);
-    response
+    retry_after(response, reply.retry_after);
 }
 
 /// A refusal of the web's own, as JSON or as a plain page.
