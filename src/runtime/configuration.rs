@@ -190,7 +190,9 @@ pub fn check<'a>(value: impl Fn(&str) -> &'a str) -> Result<EnvFile, BTreeMap<St
     let url = value("broker_url");
     if !url.is_empty() && BROKERS.contains(&broker) && !is_broker_url(broker, url) {
         let why = match broker {
-            "ALPACA" => "Expected https://api.alpaca.markets, https://paper-api.alpaca.markets, or a URL of this machine.",
+            "ALPACA" => {
+                "Expected https://api.alpaca.markets, https://paper-api.alpaca.markets, or a URL of this machine."
+            }
             "TRADIER" => "Expected https://api.tradier.com, https://sandbox.tradier.com, or a URL of this machine.",
             "IBKR" => "Expected tws://host:port?client_id=number, or a URL of this machine.",
             _ => "Expected a URL of this machine, or nothing.",
@@ -222,9 +224,8 @@ fn fault(kind: Kind, text: &str) -> Option<&'static str> {
         Kind::Emails => text.split(',').all(|one| Email::new(one.trim()).is_ok()),
         Kind::Url => Url::parse(text).is_ok_and(|url| is_plain(&url) && (url.scheme() == "https" || is_local(&url))),
         Kind::Address => text.parse::<SocketAddr>().is_ok() || text.parse::<IpAddr>().is_ok(),
-        Kind::Origin => Url::parse(text).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
-        }),
+        Kind::Origin => Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text),
     };
     let why = match kind {
         Kind::Text | Kind::BrokerUrl | Kind::Limit => "",
@@ -328,7 +329,11 @@ mod tests {
             ("IBKR", "http://127.0.0.1:1"),
         ];
         for (broker, url) in good {
-            assert_eq!(errors(&[("broker_code", broker), ("broker_api_key", "k"), ("broker_url", url)]), [""; 0], "{url}");
+            assert_eq!(
+                errors(&[("broker_code", broker), ("broker_api_key", "k"), ("broker_url", url)]),
+                [""; 0],
+                "{url}"
+            );
         }
         let bad = [
             ("ALPACA", "http://api.alpaca.markets"),

@@ -501,9 +501,11 @@ pub(super) fn remove_secrets(disk: &Disk) -> Result<(), DiskError> {
     let secrets = SecretFile::ALL.into_iter().map(SecretFile::path);
     let texts = TextFile::ALL.into_iter().map(TextFile::path);
     let databases = DatabaseFile::ALL.into_iter().map(DatabaseFile::path);
-    secrets.chain(texts).chain(databases).chain([layout::RESTORE]).try_for_each(|path| {
-        if disk.exists(path)? { disk.remove(path) } else { Ok(()) }
-    })
+    secrets
+        .chain(texts)
+        .chain(databases)
+        .chain([layout::RESTORE])
+        .try_for_each(|path| if disk.exists(path)? { disk.remove(path) } else { Ok(()) })
 }
 
 /// Sets the status, in memory and for whoever reads its files. A status that cannot be written stops nothing.

@@ -70,9 +70,7 @@ pub fn begin(house: &mut House, repaired: &[DiskFinding], state_is_readable: boo
             _ => Exposure::Flat,
         };
         let _ = house.state.apply(Event::Fault(exposure), &core, &mut house.audit, now);
-    } else if !is_provisioning
-        && let Err(error) = house.state.apply(Event::CoreStarted, &core, &mut house.audit, now)
-    {
+    } else if !is_provisioning && let Err(error) = house.state.apply(Event::CoreStarted, &core, &mut house.audit, now) {
         house.faults.push(error.to_string());
         let _ = house.state.apply(Event::Fault(Exposure::Flat), &core, &mut house.audit, now);
     }

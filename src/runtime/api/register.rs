@@ -245,7 +245,8 @@ pub fn check_fields(username: &str, email: &str, password: &Secret) -> Result<Ch
 
 fn check_change(form: &Form, username: &str, email: &str) -> Result<OwnChange, BTreeMap<String, String>> {
     let mut errors = form.errors.clone();
-    let given = |name: &str, now: &str| Some(form.text(name).to_string()).filter(|text| !text.is_empty() && text != now);
+    let given =
+        |name: &str, now: &str| Some(form.text(name).to_string()).filter(|text| !text.is_empty() && text != now);
     let (new_name, new_email) = (given("username", username), given("email", email));
     let mut wrong = |name: &str, why: String| {
         errors.insert(name.to_string(), format!("{why}."));
