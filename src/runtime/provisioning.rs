@@ -22,6 +22,7 @@ use super::house::House;
 use super::input::Form;
 use super::protocol::Secret;
 use super::{BotState, Event, StateError, start};
+use crate::accounting::{Books, BooksError, Identity};
 use crate::market::{Nanos, format_time};
 use crate::settings::Settings;
 use crate::vault::audit::{Action, AuditError, Entry};
@@ -136,7 +137,8 @@ enum Piece {
     Key(Category),
     Text(TextFile),
     Fields(SecretFile),
-    Database(DatabaseFile),
+    Users,
+    Books,
     Verify,
     Launch,
 }
@@ -150,7 +152,7 @@ fn pieces() -> Vec<(Step, Piece)> {
     pieces.extend(TextFile::ALL.map(|file| (Step::Config, Piece::Text(file))));
     let files = Group::ALL.into_iter().filter_map(Group::file);
     pieces.extend(files.map(|file| (Step::Secrets, Piece::Fields(file))));
-    pieces.push((Step::Databases, Piece::Database(DatabaseFile::Users)));
+    pieces.extend([Piece::Users, Piece::Books].map(|piece| (Step::Databases, piece)));
     pieces.push((Step::Verify, Piece::Verify));
     pieces.push((Step::Launch, Piece::Launch));
     pieces
@@ -171,6 +173,9 @@ pub enum ProvisioningError {
     /// The state could not be changed.
     #[error("the bot's state cannot be changed")]
     State(#[from] StateError),
+    /// The books cannot be made.
+    #[error("{}", start::safe_books(.0))]
+    Books(#[from] BooksError),
     /// The staged configuration cannot be used.
     #[error("the staged configuration cannot be used: {0}")]
     Staged(String),
@@ -346,9 +351,16 @@ fn work(
             secrets::write_fields(&house.disk, &house.keys, file, &fields, now)?;
             encrypted(house, file.path(), now)?;
         }
-        Piece::Database(file) => {
-            make_database(house, file, now)?;
-            encrypted(house, file.path(), now)?;
+        Piece::Users => {
+            house.users = Some(Users::create_database(Storage { disk: &house.disk, keys: &house.keys }, now)?);
+            encrypted(house, DatabaseFile::Users.path(), now)?;
+        }
+        Piece::Books => {
+            let identity = identity(&staged(house)?);
+            house.books = Some(Books::create(Storage { disk: &house.disk, keys: &house.keys }, &identity, now)?);
+            for file in [DatabaseFile::Ledger, DatabaseFile::Coa] {
+                encrypted(house, file.path(), now)?;
+            }
         }
         Piece::Verify => verify(house, now)?,
         Piece::Launch => return launch(house, now),
@@ -417,12 +429,13 @@ fn fields(house: &House, file: SecretFile) -> Result<SecretFields, ProvisioningE
     Ok(fields)
 }
 
-fn make_database(house: &mut House, file: DatabaseFile, now: Nanos) -> Result<(), ProvisioningError> {
-    let storage = Storage { disk: &house.disk, keys: &house.keys };
-    if file == DatabaseFile::Users {
-        house.users = Some(Users::create_database(storage, now)?);
+/// Whose books they are. All brokers that there are have accounts in dollars.
+fn identity(staged: &SecretFields) -> Identity {
+    Identity {
+        entity: value(staged, "entity_code").to_string(),
+        jurisdiction: value(staged, "jurisdiction_code").to_string(),
+        currency_code: "USD".to_string(),
     }
-    Ok(())
 }
 
 /// Reads everything that was made, and declares the keys to be all: from here on there is no way back.
@@ -484,7 +497,7 @@ fn fail(house: &mut House, step: Step, error: &ProvisioningError, now: Nanos) ->
 pub fn roll_back(house: &mut House, message: &str, now: Nanos) -> Result<(), ProvisioningError> {
     publish(house, Progress::Failed, house.provisioning.status.step, 0, message, now);
     flags::lower(&house.disk, Flag::Provision)?;
-    house.users = None;
+    (house.users, house.books) = (None, None);
     remove_secrets(&house.disk)?;
     house.setup.drop_ticket(&house.disk)?;
     house.keys.withdraw()?;
