@@ -77,6 +77,7 @@ pub fn peer(headers: &HeaderMap, address: IpAddr, names: CookieNames, behind_pro
         origin: text(headers, header::ORIGIN),
         host: text(headers, header::HOST).unwrap_or_default(),
         exposed,
+        request_id: String::new(),
     }
 }
 

@@ -8,6 +8,7 @@
 mod assets;
 mod browser;
 mod client;
+mod exchange;
 mod form;
 mod handler;
 mod headers;

@@ -13,6 +13,7 @@ use crate::runtime::protocol::{CookieChange, Peer, Reply};
 use crate::runtime::reply::Refusal;
 
 /// The browser that an answer goes to.
+#[derive(Debug, Default)]
 pub struct Recipient {
     /// The cookie that it gets now, if it has none.
     pub fresh: Option<String>,
@@ -42,8 +43,14 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, to: Recipient) ->
     } else {
         json(status, &reply.body)
     };
+    finish(&mut response, &reply, names, to.fresh);
+    response
+}
+
+/// What an answer has besides its content: cookies, and when to come again.
+pub fn finish(response: &mut Response, reply: &Reply, names: CookieNames, fresh: Option<String>) {
     let mut cookies = Vec::new();
-    if let Some(fresh) = to.fresh {
+    if let Some(fresh) = fresh {
         cookies.push(names.set(names.pre(), &fresh));
     }
     for change in &reply.cookies {
@@ -62,8 +69,7 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, to: Recipient) ->
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
-    retry_after(&mut response, reply.retry_after);
-    response
+    retry_after(response, reply.retry_after);
 }
 
 /// A refusal of the web's own, as JSON or as a plain page in the system's theme.

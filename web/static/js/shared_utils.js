@@ -237,6 +237,7 @@ export async function busy(button, work) {
 
 // ---------------------------------------------------------------- theme
 
+const THEME = 'tbot_theme';
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
 const themes = 'BroadcastChannel' in window ? new BroadcastChannel('tbot-theme') : null;
 
@@ -249,13 +250,18 @@ function labelTheme() {
   button.textContent = theme() === 'dark' ? 'Light theme' : 'Dark theme';
 }
 
-function chooseTheme() {
-  const chosen = theme() === 'dark' ? 'light' : 'dark';
+/** Keeps the choice: in a cookie, so that the server answers in it, and beside, because a logout clears cookies. */
+function keepTheme(chosen) {
   const secure = location.protocol === 'https:' ? '; Secure' : '';
-  document.cookie = `tbot_theme=${chosen}; Path=/; SameSite=Strict; Max-Age=31536000${secure}`;
+  document.cookie = `${THEME}=${chosen}; Path=/; SameSite=Strict; Max-Age=31536000${secure}`;
+  localStorage.setItem(THEME, chosen);
   root.dataset.theme = chosen;
-  themes?.postMessage(chosen);
   labelTheme();
+}
+
+function chooseTheme() {
+  keepTheme(theme() === 'dark' ? 'light' : 'dark');
+  themes?.postMessage(root.dataset.theme);
 }
 
 byId('theme')?.addEventListener('click', chooseTheme);
@@ -265,4 +271,6 @@ themes?.addEventListener('message', ({ data }) => {
   root.dataset.theme = data;
   labelTheme();
 });
+const kept = localStorage.getItem(THEME);
+if (!root.dataset.theme && (kept === 'dark' || kept === 'light')) keepTheme(kept);
 labelTheme();
