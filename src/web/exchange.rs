@@ -45,7 +45,7 @@ pub(super) async fn events(web: &Web, mut call: Request) -> Response {
         Some((Ok::<_, io::Error>(sent), stream))
     });
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
-    respond::finish(&mut response, &reply, web.names(), Recipient::default());
+    respond::finish(&mut response, &reply, web.names(), None);
     response
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn download(web: &Web, mut call: Request) -> Response {
     if let Some(bytes) = file.bytes {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     }
-    respond::finish(&mut response, &reply, web.names(), Recipient::default());
+    respond::finish(&mut response, &reply, web.names(), None);
     response
 }
 
