@@ -14,7 +14,6 @@ use crate::runtime::input::Input;
 use crate::runtime::protocol::{CookieChange, PageName, Reply, Secret};
 use crate::runtime::reply::Refusal;
 use crate::settings::Key;
-use crate::vault::Category;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::users::{Email, NewPassword, NewUser, Role, User, UserChange, Username};
 
@@ -141,9 +140,9 @@ fn store_change(house: &mut House, caller: &Caller, id: i64, change: &UserChange
         house.sessions.revoke_user(id, own.filter(|_| !user.disabled));
     }
     // Whose rights or password changed gets a new token at once, where it can be handed over.
+    let keys = house.session_keys().clone();
     if let (Some(session), true) = (own, change.hash.is_some() || change.role.is_some())
-        && let Ok(keys) = house.keys.get(Category::Session)
-        && let Ok(token) = house.sessions.renew(session, keys, caller.now)
+        && let Ok(token) = house.sessions.renew(session, &keys, caller.now)
     {
         cookies.push(CookieChange::Session(Secret::new(token.as_str())));
     }

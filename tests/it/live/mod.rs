@@ -2,6 +2,7 @@
 
 pub mod client;
 mod first_run;
+mod halted;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
