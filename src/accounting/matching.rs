@@ -105,7 +105,8 @@ pub(super) fn compare(rows: &[StatementRow], booked: Vec<Booked>) -> (Vec<(i64, 
         rest.retain(|row| {
             let key = (row.date.as_str(), row.symbol.as_str(), row.side.as_str());
             let mut candidates = by_day.get(&key).into_iter().flatten();
-            let fits = |k: &&usize| !taken[**k] && (!must_agree || difference(row, &booked[**k]).is_none());
+            let agrees = |fill: &Booked| fill.fill.quantity == row.quantity && difference(row, fill).is_none();
+            let fits = |k: &&usize| !taken[**k] && (!must_agree || agrees(&booked[**k]));
             let Some(&k) = candidates.find(fits) else { return true };
             pair(row, k, &mut taken, &mut found);
             false

@@ -93,7 +93,7 @@ pub struct Discrepancy {
 }
 
 impl Books {
-    /// Takes in a CSV file of the broker.
+    /// Takes in a CSV file of the broker. Of earlier files only rows with open discrepancies are kept.
     ///
     /// # Errors
     /// The file cannot be read or has no execution, the proof is of another deed, or it cannot be saved.
@@ -111,6 +111,11 @@ impl Books {
             return Err(BooksError::Statement(format!("it has no execution{first}")));
         }
         let upload_id = self.change_ledger(storage, now, |tx| {
+            // Of earlier files only what still has to be decided is kept: the database has a limit.
+            let sql = "DELETE FROM upload_rows WHERE NOT EXISTS (SELECT 1 FROM discrepancies
+                WHERE discrepancies.upload = upload_rows.upload AND discrepancies.line = upload_rows.line
+                AND action IS NULL)";
+            tx.execute(sql, []).map_err(database)?;
             let sql = "INSERT INTO uploads (utc, user) VALUES (?1, ?2)";
             tx.execute(sql, params![format_time(now), user]).map_err(database)?;
             let upload = tx.last_insert_rowid();
@@ -124,10 +129,11 @@ impl Books {
         Ok(UploadReceipt { upload_id, rows: rows.len(), errors })
     }
 
-    /// Compares an upload with the ledger. Repeated, it replaces what it found and was not resolved.
+    /// Compares the latest upload with the ledger. What it finds about a fill replaces what was found before and was not
+    /// resolved.
     ///
     /// # Errors
-    /// There is no such upload, the proof is of another deed, or it cannot be saved.
+    /// There is no such upload or it is not the latest, the proof is of another deed, or it cannot be saved.
     pub fn reconcile(
         &mut self,
         storage: Storage<'_>,
@@ -136,6 +142,11 @@ impl Books {
     ) -> Result<Reconciliation, BooksError> {
         deed.require(Action::LedgerReconcile)?;
         let now = deed.now;
+        let latest: Option<i64> =
+            self.ledger.read(|db| db.query_row("SELECT MAX(id) FROM uploads", [], |row| row.get(0)))?;
+        if latest.is_some_and(|latest| (1..latest).contains(&upload)) {
+            return Err(BooksError::Superseded(upload));
+        }
         let rows = self.ledger.read(|db| upload_rows(db, upload))?;
         if rows.is_empty() {
             return Err(BooksError::UnknownUpload(upload));
@@ -144,11 +155,17 @@ impl Books {
         let result = Reconciliation { matched: matched.len(), mismatched: found.len() };
         self.change_ledger(storage, now, |tx| {
             tx.execute("UPDATE upload_rows SET entry = NULL WHERE upload = ?1", [upload]).map_err(database)?;
+            let settled =
+                "DELETE FROM discrepancies WHERE action IS NULL AND (entry = ?1 OR upload = ?2 OR detail = ?3)";
+            tx.execute(settled, params![None::<i64>, upload, None::<&str>]).map_err(database)?;
             for (line, entry) in &matched {
                 let sql = "UPDATE upload_rows SET entry = ?3 WHERE upload = ?1 AND line = ?2";
                 tx.execute(sql, params![upload, line, entry]).map_err(database)?;
+                tx.execute(settled, params![entry, None::<i64>, None::<&str>]).map_err(database)?;
             }
-            tx.execute("DELETE FROM discrepancies WHERE upload = ?1 AND action IS NULL", [upload]).map_err(database)?;
+            for Found { entry, detail, .. } in &found {
+                tx.execute(settled, params![entry, None::<i64>, detail]).map_err(database)?;
+            }
             for Found { line, entry, kind, detail } in &found {
                 let sql = "INSERT INTO discrepancies (upload, kind, line, entry, detail, found_utc)
                     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM discrepancies

@@ -136,6 +136,33 @@ fn a_discrepancy_is_resolved_once_with_a_note_and_stays_resolved() {
 }
 
 #[test]
+fn a_later_file_replaces_what_an_earlier_one_left_open() {
+    let mut house = house();
+    let part = "date,symbol,side,qty,price,execution_id\n2026-03-03,MSFT,buy,7,400,77\n2026-03-02,SPY,sell,1,500,4\n";
+    house.upload(part).unwrap();
+    // MSFT is missing in the ledger, the three trades in AAPL and the purchase of SPY at the broker.
+    assert_eq!(house.reconcile(1).unwrap(), (1, 5));
+    let whole = format!(
+        "{part}2026-03-02,AAPL,buy,100,10,1\n2026-03-02,AAPL,buy,100,10.5,2\n2026-03-02,AAPL,sell,49,11,3\n\
+         2026-03-03,SPY,buy,1,499,5\n"
+    );
+    house.upload(&whole).unwrap();
+    let superseded = house.reconcile(1).unwrap_err();
+    assert_eq!(superseded.to_string(), "a file was uploaded after upload 1; compare that one");
+    // The row that is still open can be decided about, with what the first file said.
+    assert_eq!(house.open().len(), 5);
+    assert_eq!(house.reconcile(2).unwrap(), (4, 2));
+    assert_eq!(
+        house.open(),
+        [
+            "Some(2) None missing_in_ledger: the broker tells of 2026-03-03 buy 7 MSFT at 400",
+            "Some(6) Some(3) differs: quantity: broker 49, ledger 50",
+        ]
+    );
+    assert!(house.books.discrepancies(true).unwrap().iter().all(|d| d.upload_id == 2));
+}
+
+#[test]
 fn a_missing_fill_is_booked_from_the_file_and_not_again_when_it_arrives() {
     let mut house = house();
     house
