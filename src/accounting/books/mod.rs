@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use balances::{AccountBalance, Holding, TrialBalance};
 pub use charting::ChartVersion;
-pub use entries::{Entry, EntryDraft, EntryPage, EntryQuery};
+pub use entries::{EarlierVersion, Entry, EntryDraft, EntryPage, EntryQuery};
 pub use events::{Outcome, Posted};
 pub use reports::{Activity, LedgerFormat, RealisedGain, Term};
 pub use statements::{Discrepancy, Reconciliation, Resolution, UploadReceipt};
