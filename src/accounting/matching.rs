@@ -63,9 +63,10 @@ pub(super) struct Found {
     pub detail: String,
 }
 
-/// The execution id as brokers tell it: what follows the last colon of a reference such as `ALPACA:id`.
+/// The execution id as brokers tell it: what follows the first colon of a reference such as `ALPACA:id`. Ids have
+/// colons of their own.
 pub(super) fn execution_id(reference: &str) -> &str {
-    reference.rsplit(':').next().unwrap_or(reference)
+    reference.split_once(':').map_or(reference, |(_, id)| id)
 }
 
 /// Pairs (line, entry) that agree, and everything else.

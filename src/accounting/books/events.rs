@@ -69,9 +69,11 @@ pub(super) fn statement_reference(execution: &str) -> String {
 fn find(db: &rusqlite::Connection, event: &Event) -> rusqlite::Result<Option<(i64, String)>> {
     let reference = event.reference.as_str();
     let is_fill = matches!(event.what, Happening::Fill(_));
-    let from_file = is_fill.then(|| statement_reference(execution_id(reference)));
-    let mut statement = db.prepare_cached("SELECT id, event FROM entries WHERE reference IN (?1, ?2) ORDER BY id")?;
-    statement.query_row(params![reference, from_file], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    let from_file = |id: &str| is_fill.then(|| statement_reference(id));
+    let references = params![reference, from_file(reference), from_file(execution_id(reference))];
+    let mut statement =
+        db.prepare_cached("SELECT id, event FROM entries WHERE reference IN (?1, ?2, ?3) ORDER BY id")?;
+    statement.query_row(references, |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 fn compare((entry, stored): (i64, String), event: &Event) -> Result<Posted, BooksError> {
