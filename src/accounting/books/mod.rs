@@ -212,7 +212,7 @@ impl Books {
         &self.identity
     }
 
-    /// How much of the ledger's database is used: at 1 it takes no more. A fill takes about 800 bytes of 64 MiB.
+    /// How much of the ledger's database is used: at 1 it takes no more. A fill takes about 700 bytes of 64 MiB.
     ///
     /// # Errors
     /// The database is closed.
