@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use super::client::data;
 use super::handler::{Web, core_away};
-use super::respond;
+use super::look::Look;
+use super::respond::{self, Recipient};
 use crate::runtime::RuntimeEvent;
 use crate::runtime::protocol::{Request, Secret, Verb, read_json};
 use crate::runtime::reply::Refusal;
@@ -33,7 +34,7 @@ pub(super) async fn events(web: &Web, mut call: Request) -> Response {
     call.verb = Verb::Subscribe;
     let (reply, stream) = match web.core.open(&call).await {
         Ok(opened) => opened,
-        Err(_) => return core_away(call.api),
+        Err(_) => return core_away(call.api, Look::default()),
     };
     if reply.status != 200 {
         return respond::response(reply, &call.peer, web.names(), None);
@@ -53,7 +54,7 @@ pub(super) async fn download(web: &Web, mut call: Request) -> Response {
     call.verb = Verb::Transfer;
     let (mut reply, stream) = match web.core.open(&call).await {
         Ok(opened) => opened,
-        Err(_) => return core_away(call.api),
+        Err(_) => return core_away(call.api, Look::default()),
     };
     let Some(file) = reply.download.take() else {
         return respond::response(reply, &call.peer, web.names(), None);
@@ -117,9 +118,9 @@ async fn passed_on(web: &Web, call: &mut Request, request: HttpRequest<Body>) ->
         }
     });
     match web.core.send(call, parts).await {
-        Ok(Ok(reply)) => Ok(respond::response(reply, &call.peer, web.names(), None)),
+        Ok(Ok(reply)) => Ok(respond::response(reply, &call.peer, web.names(), Recipient::default())),
         Ok(Err(refusal)) => Err(refusal),
-        Err(_) => Ok(core_away(call.api)),
+        Err(_) => Ok(core_away(call.api, Look::default())),
     }
 }
 

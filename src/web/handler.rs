@@ -17,6 +17,8 @@ use tokio::time::timeout;
 use super::browser::{self, CookieNames};
 use super::client::CoreClient;
 use super::headers::RequestId;
+use super::look::Look;
+use super::respond::Recipient;
 use super::{assets, exchange, headers, respond};
 use crate::runtime::protocol::{Peer, Request, Secret, Verb};
 use crate::runtime::reply::Refusal;
@@ -121,7 +123,7 @@ async fn known(
     };
     let params = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let (mut parts, body) = request.into_parts();
-    let (peer, fresh) = web.peer(&parts.headers, from, !api, parts.extensions.get());
+    let (peer, to) = web.peer(&parts.headers, from, !api, parts.extensions.get());
     let mut call = Request {
         verb: Verb::Call,
         op: Some(route.op),
@@ -147,7 +149,7 @@ async fn known(
             Ok(body) => body,
             Err(refusal) => return respond::refusal(api, &refusal),
         };
-        web.ask(call, fresh).await
+        web.ask(call, to).await
     };
     match timeout(REQUEST_TIME, work).await {
         Ok(response) => response,
@@ -166,8 +168,8 @@ async fn unknown(
         return plain(StatusCode::NOT_FOUND);
     }
     let safe = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
-    let (peer, fresh) = web.peer(request.headers(), from, !api, request.extensions().get());
-    web.ask(nowhere(api, safe, peer), fresh).await
+    let (peer, to) = web.peer(request.headers(), from, !api, request.extensions().get());
+    web.ask(nowhere(api, safe, peer), to).await
 }
 
 /// A path that has a route, under a method that it has not.
@@ -197,40 +199,36 @@ fn nowhere(api: bool, safe: bool, peer: Peer) -> Request {
 }
 
 impl Web {
-    /// Who asks. A browser that has no cookie yet gets one with the first page; it is returned beside.
-    fn peer(
-        &self,
-        headers: &HeaderMap,
-        from: SocketAddr,
-        is_page: bool,
-        id: Option<&RequestId>,
-    ) -> (Peer, Option<String>) {
+    /// Who asks, and how the answer is to reach them. A browser that has no cookie yet gets one with the first page.
+    fn peer(&self, headers: &HeaderMap, from: SocketAddr, is_page: bool, id: Option<&RequestId>) -> (Peer, Recipient) {
         let names = self.names();
         let behind = self.settings.behind_proxy;
         let mut peer = browser::peer(headers, from.ip(), names, behind, self.settings.exposed);
         peer.request_id = id.map(|id| id.0.clone()).unwrap_or_default();
+        let look = Look::of(headers);
         if peer.pre.is_some() || !is_page {
-            return (peer, None);
+            return (peer, Recipient { fresh: None, look });
         }
         let fresh = respond::random_text();
         if let Some(fresh) = &fresh {
             peer.pre = Some(Secret::new(fresh.as_str()));
         }
-        (peer, fresh)
+        (peer, Recipient { fresh, look })
     }
 
-    async fn ask(&self, request: Request, fresh: Option<String>) -> Response {
+    async fn ask(&self, request: Request, to: Recipient) -> Response {
         let api = request.api;
         match self.core.call(&request).await {
-            Ok(reply) => respond::response(reply, &request.peer, self.names(), fresh),
-            Err(_) => core_away(api),
+            Ok(reply) => respond::response(reply, &request.peer, self.names(), to),
+            Err(_) => core_away(api, to.look),
         }
     }
 }
 
-pub(super) fn core_away(api: bool) -> Response {
+/// The answer while the core is away.
+pub(super) fn core_away(api: bool, look: Look) -> Response {
     let away = Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
-    respond::refusal(api, &away)
+    respond::refusal_in(api, &away, look)
 }
 
 async fn body_of(body: Body) -> Result<Secret, Refusal> {

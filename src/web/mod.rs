@@ -9,9 +9,11 @@ mod assets;
 mod browser;
 mod client;
 mod exchange;
+mod form;
 mod handler;
 mod headers;
 mod listener;
+mod look;
 mod pages;
 mod respond;
 
