@@ -157,6 +157,7 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
             house.audit.note(entry.detail(safe(&finding.error)));
             faults.push(safe(&finding.error));
         }
+        house.audit.note(Entry::new(now, &core, Action::SecretDecrypt, "start checks", "done"));
         take_over(house, &mut faults);
     }
     faults.sort();
