@@ -8,9 +8,9 @@ use crate::runtime::{Event, Exposure, Op, Phase};
 use crate::vault::Actor;
 
 /// What the gate says: nothing if it lets the request pass.
-fn judged(bot: &Bot, request: &Request) -> Result<(), Reply> {
+fn judged(bot: &Bot, request: &Request) -> Result<(), Box<Reply>> {
     let now = bot.core.now();
-    bot.core.with(|house| admit(house, request, now).map(drop).map_err(|reply| *reply))
+    bot.core.with(|house| admit(house, request, now).map(drop))
 }
 
 fn code(reply: &Reply) -> &str {
