@@ -88,7 +88,7 @@ fn label_of(name: &str) -> Option<&'static str> {
 struct ConfigurationPage<'a> {
     frame: Frame<'a>,
     groups: &'static [Group],
-    data: ConfigurationData,
+    form: ConfigurationData,
 }
 
 /// How far the provisioning is.
@@ -235,6 +235,9 @@ struct KeyState {
 struct ErrorPage<'a> {
     frame: Frame<'a>,
     data: ErrorData,
+    /// The forms of the configuration, for what must be entered again.
+    groups: &'static [Group],
+    form: ConfigurationData,
 }
 
 /// A refusal in words.
@@ -357,11 +360,14 @@ panels! {
 pub fn render(page: &Page, csrf: &str, look: Look) -> Result<String, askama::Error> {
     let frame = Frame { context: &page.context, csrf, look };
     match page.name {
-        PageName::Configuration => ConfigurationPage { frame, groups: GROUPS, data: data(page)? }.render(),
+        PageName::Configuration => ConfigurationPage { frame, groups: GROUPS, form: data(page)? }.render(),
         PageName::Wait => WaitPage { frame, data: data(page)? }.render(),
         PageName::Register => RegisterPage { frame, data: data(page)? }.render(),
         PageName::Login => LoginPage { frame, data: data(page)? }.render(),
-        PageName::Error => ErrorPage { frame, data: data(page)? }.render(),
+        PageName::Error => {
+            let form = ConfigurationData::default();
+            ErrorPage { frame, data: data(page)?, groups: GROUPS, form }.render()
+        }
         PageName::Refused => RefusedPage { frame, data: data(page)? }.render(),
         PageName::Main => MainPage { frame, groups: PANELS }.render(),
         PageName::Status => StatusPage { frame }.render(),
