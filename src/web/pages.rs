@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::form::{GROUPS, Group};
 use super::look::Look;
+use crate::runtime::Phase;
 use crate::runtime::protocol::{Context, Page, PageName};
 
 /// What the frame of every page shows.
@@ -22,6 +23,10 @@ struct Frame<'a> {
 impl Frame<'_> {
     fn is_admin(&self) -> bool {
         self.context.user.as_ref().is_some_and(|user| user.admin)
+    }
+
+    fn is_halted(&self) -> bool {
+        self.context.phase == Phase::Error
     }
 
     /// The state as people read it.
@@ -399,7 +404,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::runtime::Phase;
     use crate::runtime::protocol::PageUser;
 
     const ALL: [PageName; 19] = [

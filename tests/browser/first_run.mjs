@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gzipSync } from 'node:zlib';
 import { axe, browser, check, finish, openBrowser, report as tbot, shot } from './harness.mjs';
 
 const USER = { username: 'ada', email: 'ada@example.com', password: 'correct horse battery staple' };
@@ -232,6 +233,27 @@ for (const [theme, options] of [['light', {}], ['dark', { colorScheme: 'dark' }]
   });
 }
 
+await check('scripts are small, and nothing jumps while a panel is filled', async () => {
+  const { page, context, faults, close } = await visit(bot.origin);
+  await context.addInitScript(() => {
+    window.shifted = 0;
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifted += entry.value; }).observe({ type: 'layout-shift', buffered: true });
+  });
+  await logIn(page);
+  for (const name of PANELS) {
+    const frame = await panelOf(page, name);
+    await page.waitForTimeout(150);
+    const shifted = await frame.evaluate(() => window.shifted);
+    assert.ok(shifted < 0.05, `${name} jumps by ${shifted}`);
+    const modules = await frame.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name).filter((url) => url.endsWith('.js')));
+    let size = 0;
+    for (const url of modules) size += gzipSync(await (await context.request.get(url)).body()).length;
+    assert.ok(modules.length > 0 && size <= 40 * 1024, `${name} loads ${size} bytes of scripts`);
+  }
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 await check('the chosen theme is kept and served without a flash, also in frames', async () => {
   const { page, context, faults, close } = await visit(bot.origin);
   await logIn(page);
@@ -403,7 +425,7 @@ await check('a viewer reads and finds nothing to change', async () => {
   await close();
 });
 
-await check('the kill switch asks once, and the halted bot is acknowledged', async () => {
+await check('the kill switch asks once and can be called off', async () => {
   const { page, faults, close } = await visit(bot.origin, {}, [/status of (404|409)/]);
   await logIn(page);
   await page.click('#kill');

@@ -49,8 +49,14 @@ window.addEventListener('hashchange', () => show(asked()));
 /** A panel that has found its way to another page, such as the login, takes the whole window along. */
 for (const frame of document.querySelectorAll('iframe')) {
   frame.addEventListener('load', () => {
-    const path = frame.contentWindow.location.pathname;
-    if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave(path);
+    try {
+      const path = frame.contentWindow.location.pathname;
+      if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave(path);
+      delete frame.dataset.failed;
+    } catch {
+      // The page of the browser itself that says that nobody answers: fetched anew when somebody does.
+      frame.dataset.failed = '1';
+    }
   });
 }
 
@@ -94,7 +100,10 @@ function alert({ message, utc: at }) {
 onEvent((event) => {
   if (event.event === 'alert') alert(event.data);
   if (event.event === 'bot_state' || event.event === 'refresh') follow().catch(() => { /* The next event tells. */ });
-  for (const frame of document.querySelectorAll('iframe[src]')) pass(frame, { kind: 'event', event });
+  for (const frame of document.querySelectorAll('iframe[src]')) {
+    if (event.event === 'refresh' && frame.dataset.failed) frame.src = frame.dataset.src;
+    else pass(frame, { kind: 'event', event });
+  }
 });
 onStale((since) => {
   lostSince = since;
