@@ -425,7 +425,7 @@ await check('a viewer reads and finds nothing to change', async () => {
   await close();
 });
 
-await check('the kill switch asks once and can be called off', async () => {
+await check('the kill switch asks once, and what it stopped goes on when it is acknowledged', async () => {
   const { page, faults, close } = await visit(bot.origin, {}, [/status of (404|409)/]);
   await logIn(page);
   await page.click('#kill');
@@ -435,6 +435,14 @@ await check('the kill switch asks once and can be called off', async () => {
   await page.keyboard.press('Escape');
   await page.waitForSelector('dialog', { state: 'detached' });
   assert.equal(await page.evaluate(() => document.activeElement.id), 'kill', 'the focus comes back');
+  await page.click('#kill');
+  await page.click('dialog button.primary');
+  await page.waitForURL('**/error');
+  await ready(page);
+  assert.match(await page.innerText('#bot-state'), /shutdown/);
+  await shot(page, 'error-shutdown', { fullPage: true });
+  await page.click('#acknowledge');
+  await page.waitForURL('**/main**');
   assert.deepEqual(faults, []);
   await close();
 });
