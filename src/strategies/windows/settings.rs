@@ -13,7 +13,7 @@ use chrono::{Datelike, NaiveDate};
 /// The settings of one window by name.
 #[derive(Debug)]
 pub(super) struct WindowKeys {
-    name: &'static str,
+    pub name: &'static str,
     enabled: Key,
     start: Key,
     analysis: Key,
