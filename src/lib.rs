@@ -29,6 +29,7 @@
 //! | 5 | [`backtest`] | one run from data to result |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
+//! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
 //! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
 //! | 7 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
@@ -42,6 +43,7 @@ pub mod market;
 pub mod optimize;
 pub mod risk;
 pub mod runtime;
+pub mod session;
 pub mod settings;
 pub mod sim;
 pub mod stats;

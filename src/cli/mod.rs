@@ -13,6 +13,7 @@ mod interrupt;
 mod optimizer;
 mod option;
 mod output;
+mod replay;
 mod report;
 mod run_options;
 mod runs;
@@ -47,6 +48,7 @@ enum Command {
     Sweep(Box<sweep::Args>),
     WalkForward(Box<walk_forward::Args>),
     Verify(verify::Args),
+    Replay(replay::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
@@ -90,6 +92,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Sweep(args) => sweep::run(&args),
         Command::WalkForward(args) => walk_forward::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
