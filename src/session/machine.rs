@@ -177,6 +177,11 @@ impl<V: SessionVenue> Session<V> {
         &self.trader.venue.venue.venue
     }
 
+    /// The latest time that an input had.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
     /// Names of the strategies by index.
     pub fn strategies(&self) -> &[String] {
         &self.strategies
@@ -338,10 +343,10 @@ impl<V: SessionVenue> Session<V> {
 
     fn close_all(&mut self, halt: Halt) {
         let killed = halt == Halt::Kill;
-        self.life = Life::Closing(halt);
         self.trader.close_all(&self.market, self.now, halt);
         self.settle();
         let open = self.is_open();
+        self.life = if open { Life::Closing(halt) } else { Life::Over };
         self.stage_output(if killed { StageChange::Killed { open } } else { StageChange::Stopped { open } });
     }
 

@@ -20,6 +20,7 @@
 //! | `live` | the venue of a real broker: client order ids, updates, reconciliation |
 //! | `day` | a recorded day through a session on a fast clock: TEST_MODE |
 
+pub mod day;
 mod gate;
 mod input;
 pub mod journal;
@@ -31,8 +32,6 @@ pub mod replay;
 mod schedule;
 mod status;
 mod steps;
-#[cfg(test)]
-mod tests;
 
 pub use input::{BarInput, Command, Input};
 pub use journal::{Journal, JournalError};

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use tradebot::backtest::{AccountSpec, RunSpec, StrategyChoice, run_recorded};
 use tradebot::data::{LoadOptions, Source};
 use tradebot::engine::fill_line;
-use tradebot::market::{MILLI, Market, SECOND};
-use tradebot::session::{BarInput, Command, Input, Mode, Output, Recorder, Session};
+use tradebot::market::{Market, SECOND};
+use tradebot::session::day::inputs_at;
+use tradebot::session::{Command, Input, Mode, Output, Recorder, Session};
 use tradebot::settings::Settings;
 use tradebot::sim::SimVenue;
 
@@ -62,19 +63,9 @@ pub fn backtest(spec: &RunSpec, market: &Market, first: usize) -> Streams {
 /// step, the end of the data.
 pub fn inputs(market: &Market, first: usize) -> Vec<Input> {
     let mut inputs = vec![Input::Command { time: market.days[first].open - SECOND, command: Command::Start }];
-    let mut vix = market.vix.iter().flat_map(|vix| &vix.intraday);
-    let mut next_vix = vix.find(|row| row.0 > market.days[first].open);
     for day in first..market.days.len() {
         for step in market.days[day].first_step..market.days[day].end_step {
-            let now = market.steps[step];
-            while let Some(&(time, close)) = next_vix.filter(|row| row.0 <= now) {
-                inputs.push(Input::Vix { time, close });
-                next_vix = vix.next();
-            }
-            for (k, bar) in market.bars_at(day, step).iter().enumerate() {
-                inputs.push(Input::Bar(BarInput::new(now + (k as i64 + 1) * MILLI, bar)));
-            }
-            inputs.push(Input::Timer { time: now + 2 * SECOND });
+            inputs.extend(inputs_at(market, day, step));
         }
     }
     let last = market.steps.last().unwrap() + 3 * SECOND;

@@ -3,3 +3,5 @@
 mod drive;
 mod journal;
 mod parity;
+mod stages;
+mod test_mode;
