@@ -1,7 +1,7 @@
 //! Approved orders and the venue that takes them.
 
 use crate::market::{Nanos, SymbolId};
-use crate::trading::{Instruments, Order, OrderChange, OrderId, Portfolio};
+use crate::trading::{Instruments, Order, OrderChange, OrderId, OrderKind, Portfolio, TimeInForce};
 
 /// Something that passed the risk desk. The field is private and the constructor belongs to this room, so an
 /// order cannot reach a venue any other way.
@@ -21,6 +21,40 @@ impl<T> Approved<T> {
     /// Takes what was approved.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+/// What a venue may make of an order without asking again: what is no larger and no other way round than what was
+/// approved.
+impl Approved<Order> {
+    /// A part of it, at most the whole.
+    pub fn part(&self, qty: f64) -> Approved<Order> {
+        let mut order = self.0;
+        order.request.qty = qty.min(order.request.qty);
+        Approved(order)
+    }
+
+    /// Without its price or its place in an auction: at the market, for the day.
+    pub fn at_market(&self) -> Approved<Order> {
+        let mut order = self.0;
+        (order.request.kind, order.request.tif) = (OrderKind::Market, TimeInForce::Day);
+        Approved(order)
+    }
+
+    /// With a change that was approved, too.
+    pub fn changed(&self, change: Approved<OrderChange>) -> Approved<Order> {
+        let (mut order, change) = (self.0, change.0);
+        match &mut order.request.kind {
+            OrderKind::Limit { limit } => *limit = change.limit.unwrap_or(*limit),
+            OrderKind::Stop { stop } => *stop = change.stop.unwrap_or(*stop),
+            OrderKind::StopLimit { stop, limit } => {
+                *stop = change.stop.unwrap_or(*stop);
+                *limit = change.limit.unwrap_or(*limit);
+            }
+            _ => {}
+        }
+        order.request.qty = change.qty.unwrap_or(order.request.qty);
+        Approved(order)
     }
 }
 

@@ -193,6 +193,8 @@ impl<'m> TestDay<'m> {
                     self.append(FILLS_FILE, &line)?;
                 }
                 Output::Stage(change) => stages.push(change),
+                // There is no broker behind a test.
+                Output::Request(_) => {}
                 Output::Log(log) => {
                     self.append(&log.file, &log.line)?;
                     lines.push(log);

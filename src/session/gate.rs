@@ -13,6 +13,8 @@ pub struct Gate<V> {
     pub venue: V,
     /// TRADE_CONFIRMATION_REQUIRED.
     closed: bool,
+    /// Why nothing may be opened now, if so.
+    blocked: Option<&'static str>,
     /// Orders since the last [`BarVenue::settle`], while the gate is closed.
     arrived: Vec<Approved<Order>>,
     held: Vec<Approved<Order>>,
@@ -25,7 +27,20 @@ pub struct Gate<V> {
 impl<V: BarVenue> Gate<V> {
     /// A gate before `venue`; `closed`: whether opening orders wait.
     pub fn new(venue: V, closed: bool) -> Gate<V> {
-        Gate { venue, closed, arrived: Vec::new(), held: Vec::new(), changes: Vec::new(), canceled: Vec::new() }
+        Gate {
+            venue,
+            closed,
+            blocked: None,
+            arrived: Vec::new(),
+            held: Vec::new(),
+            changes: Vec::new(),
+            canceled: Vec::new(),
+        }
+    }
+
+    /// Refuses what would open a position from now on, for a reason, or lets it pass.
+    pub fn block(&mut self, reason: Option<&'static str>) {
+        self.blocked = reason;
     }
 
     /// The orders that wait for confirmation, without what belongs to them.
@@ -100,7 +115,7 @@ impl<V: BarVenue> Venue for Gate<V> {
     }
 
     fn submit(&mut self, order: Approved<Order>) {
-        if self.closed { self.arrived.push(order) } else { self.venue.submit(order) }
+        if self.closed || self.blocked.is_some() { self.arrived.push(order) } else { self.venue.submit(order) }
     }
 
     fn cancel(&mut self, symbol: SymbolId, id: OrderId, decided: Nanos) {
@@ -135,9 +150,13 @@ impl<V: BarVenue> BarVenue for Gate<V> {
 
     fn settle(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) -> bool {
         for order in std::mem::take(&mut self.arrived) {
-            let waits = self.is_held(order.get().request.parent) || opens_position(order.get(), portfolio);
-            if waits {
-                let (id, time) = (order.get().id, order.get().decided);
+            let (id, time) = (order.get().id, order.get().decided);
+            let opens = opens_position(order.get(), portfolio);
+            let parent = order.get().request.parent;
+            let parent_refused = parent.is_some_and(|id| portfolio.order(id).state == OrderState::Rejected);
+            if let Some(reason) = self.blocked.filter(|_| opens || parent_refused) {
+                portfolio.change_state(id, time, OrderState::Rejected, reason);
+            } else if self.is_held(parent) || (self.closed && opens) {
                 portfolio.change_state(id, time, OrderState::Accepted, "waits for confirmation");
                 self.held.push(order);
             } else {

@@ -1,5 +1,6 @@
 //! What goes into a session. An input is everything that a session learns: it is written to the journal as it is.
 
+use super::live::BrokerEvent;
 use crate::market::{Bar, Nanos, NewBar, QuoteBar, SymbolId};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ pub enum Input {
     Vix { time: Nanos, close: f64 },
     /// The clock.
     Timer { time: Nanos },
+    /// The broker said something.
+    Broker { time: Nanos, broker: BrokerEvent },
     /// Somebody asked for something.
     Command { time: Nanos, command: Command },
 }
@@ -22,7 +25,10 @@ impl Input {
     pub fn time(&self) -> Nanos {
         match self {
             Input::Bar(bar) => bar.time,
-            Input::Vix { time, .. } | Input::Timer { time } | Input::Command { time, .. } => *time,
+            Input::Vix { time, .. }
+            | Input::Timer { time }
+            | Input::Broker { time, .. }
+            | Input::Command { time, .. } => *time,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use super::input::{BarInput, Command, Input};
+use super::live::{BrokerEvent, Request};
 use super::output::{LedgerFill, LogLine, Output, StageChange};
 use super::plan::{Plan, PlanError};
 use super::schedule::{Schedule, Stage};
@@ -12,13 +13,39 @@ use crate::market::{Calendar, GrowthError, Market, Nanos, Session as ExchangeSes
 use crate::risk::{BarVenue, Halt};
 use crate::settings::{Key, Settings};
 use crate::sim::SimVenue;
-use crate::trading::{OrderId, OrderState, Portfolio};
+use crate::trading::{Instruments, OrderId, OrderState, Portfolio};
 use serde_json::json;
 
 /// A venue that a session can stand on.
 pub trait SessionVenue: BarVenue {
     /// The broker's id of an execution, by its index among the fills; `None`: it has none.
     fn execution(&self, _fill: usize) -> Option<String> {
+        None
+    }
+
+    /// The broker said something.
+    fn broker(
+        &mut self,
+        _event: &BrokerEvent,
+        _now: Nanos,
+        _portfolio: &mut Portfolio,
+        _instruments: &Instruments<'_>,
+    ) {
+    }
+
+    /// An input has been taken: finds out what has to be asked of the broker because of it.
+    fn converge(&mut self, _now: Nanos, _portfolio: &mut Portfolio, _instruments: &Instruments<'_>) {}
+
+    /// The process is a new one: what was asked last may have been carried out or not.
+    fn resume(&mut self) {}
+
+    /// Takes what is to be asked of the broker.
+    fn take_requests(&mut self) -> Vec<Request> {
+        Vec::new()
+    }
+
+    /// Why no position may be opened now, if so.
+    fn blocks_entries(&self) -> Option<&'static str> {
         None
     }
 }
@@ -148,13 +175,29 @@ impl<V: SessionVenue> Session<V> {
             Input::Bar(bar) => self.bar(bar)?,
             Input::Vix { time, close } => self.vix(*time, *close),
             Input::Timer { .. } => self.timer()?,
+            Input::Broker { broker, .. } => {
+                let Trader { core, venue, .. } = &mut self.trader;
+                let instruments = core.contracts.on(&self.market);
+                venue.venue.venue.broker(broker, self.now, &mut core.portfolio, &instruments);
+            }
             Input::Command { command, .. } => self.command(*command)?,
         }
         self.lapse();
+        self.converge();
         self.watch_closing();
         self.watch_stage()?;
         self.tell();
         Ok(std::mem::take(&mut self.outputs))
+    }
+
+    /// The session goes on in a new process, after it has taken every input of its journal again. Gives back what
+    /// to ask of the broker to find out where things stand.
+    pub fn resume(&mut self) -> Vec<Output> {
+        let venue = &mut self.trader.venue.venue.venue;
+        // What followed from the inputs was asked for by the process before, or not.
+        venue.take_requests();
+        venue.resume();
+        venue.take_requests().into_iter().map(Output::Request).collect()
     }
 
     /// The market so far.
@@ -232,6 +275,9 @@ impl<V: SessionVenue> Session<V> {
         let close = self.schedule.as_ref().map(|s| s.exchange.close);
         if close.is_some_and(|close| self.now >= close + self.plan.grace()) {
             self.end_day(false);
+        }
+        if let Life::Closing(halt @ (Halt::Stop | Halt::Kill)) = self.life {
+            self.close_rest(halt);
         }
         let date = new_york_date(self.now);
         if self.schedule.as_ref().is_none_or(|s| s.exchange.date < date)
@@ -350,6 +396,15 @@ impl<V: SessionVenue> Session<V> {
         self.stage_output(if killed { StageChange::Killed { open } } else { StageChange::Stopped { open } });
     }
 
+    /// An order that was on its way when everything was to be closed has filled since.
+    fn close_rest(&mut self, halt: Halt) {
+        let core = &self.trader.core;
+        if !core.portfolio.account.open_positions().is_empty() && !core.is_liquidating() {
+            self.trader.close_all(&self.market, self.now, halt);
+            self.settle();
+        }
+    }
+
     /// What happens at once to orders that were sent between two bar ends.
     fn settle(&mut self) {
         if let Some(day) = &self.day {
@@ -362,6 +417,18 @@ impl<V: SessionVenue> Session<V> {
         if let Some(schedule) = &self.schedule {
             let (now, trader) = (self.now, &mut self.trader);
             trader.venue.venue.lapse(now, &mut trader.core.portfolio, |strategy| now > schedule.entry_end(strategy));
+        }
+    }
+
+    /// What has to be asked of the broker after this input, and whether it lets anything be opened.
+    fn converge(&mut self) {
+        let Trader { core, venue, .. } = &mut self.trader;
+        let instruments = core.contracts.on(&self.market);
+        venue.venue.venue.converge(self.now, &mut core.portfolio, &instruments);
+        venue.venue.block(venue.venue.venue.blocks_entries());
+        for text in venue.take_notes() {
+            let line = json!({ "time": crate::market::format_time(self.now), "note": text }).to_string();
+            self.outputs.push(Output::Log(LogLine { file: "unresolved_orders.log".to_string(), line }));
         }
     }
 
@@ -415,7 +482,8 @@ impl<V: SessionVenue> Session<V> {
     fn tell(&mut self) {
         let Session { trader, outputs, strategies, plan, market, counters, .. } = self;
         let lines = trader.venue.stream.take().into_iter().map(Output::Order);
-        outputs.splice(0..0, lines);
+        let requests = trader.venue.venue.venue.take_requests().into_iter().map(Output::Request);
+        outputs.splice(0..0, lines.chain(requests));
         let portfolio = &trader.core.portfolio;
         let instruments = trader.core.contracts.on(market);
         for k in self.fills_told..portfolio.fills.len() {

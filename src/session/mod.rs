@@ -24,6 +24,7 @@ pub mod day;
 mod gate;
 mod input;
 pub mod journal;
+pub mod live;
 mod machine;
 mod output;
 mod plan;

@@ -1,5 +1,6 @@
 //! What comes out of a session.
 
+use super::live::Request;
 use crate::market::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Output {
     /// A line of the order stream ([`crate::engine::OrderStream`]): what the core asked of its venue.
     Order(String),
+    /// Something to ask of the broker.
+    Request(Request),
     /// The session came to another stage.
     Stage(StageChange),
     /// A line for a log file.

@@ -3,6 +3,7 @@
 mod context;
 mod history;
 
+use super::live::{LiveVenue, VenueRules};
 use crate::backtest::{RunConfig, RunSpec, SpecError, VERSION};
 use crate::market::{CALENDAR_VERSION, Calendar, Market, MarketError, MarketParts, Nanos, new_york_date};
 use crate::sim::SimVenue;
@@ -22,8 +23,8 @@ pub enum Mode {
     Test,
     /// Live data, the simulated venue.
     Paper,
-    /// Live data, a broker.
-    Live,
+    /// Live data, a broker with its rules.
+    Live(VenueRules),
 }
 
 /// What a session is made from, beside the bars of its history.
@@ -135,6 +136,15 @@ impl Plan {
     pub fn sim_venue(&self, market: &Market) -> Result<SimVenue, PlanError> {
         let config = self.config(market)?;
         Ok(SimVenue::new(market, config.rules, config.limits.account.kind == AccountKind::Cash))
+    }
+
+    /// The venue of the session's broker.
+    pub fn live_venue(&self) -> LiveVenue {
+        let rules = match self.mode {
+            Mode::Live(rules) => rules,
+            Mode::Test | Mode::Paper => VenueRules::default(),
+        };
+        LiveVenue::new(&self.session, rules)
     }
 
     /// How long after the end of a bar others of the same end are waited for.

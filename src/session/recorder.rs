@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::journal::{Journal, JournalError, Record};
+use super::live::LiveVenue;
 use super::machine::{Session, SessionError, SessionVenue};
 use super::output::Output;
 use super::plan::{Plan, PlanError};
@@ -23,6 +24,8 @@ pub enum RecorderError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    #[error("the journal is not of a session on {expected}")]
+    OtherVenue { expected: &'static str },
     #[error("the journal does not lead to the orders in it: {0}")]
     Diverged(Divergence),
 }
@@ -88,19 +91,43 @@ impl Recorder<SimVenue> {
     /// follows from the last input, is written now and given back.
     ///
     /// # Errors
-    /// A journal that is not sound, or that leads to other orders than it has.
+    /// A journal that is not sound, that leads to other orders than it has, or of a session on a broker.
     pub fn resume(path: &Path) -> Result<(Recorder<SimVenue>, Vec<String>), RecorderError> {
-        let (mut journal, contents) = Journal::open(path)?;
-        let (replay, session) = rerun(path, &contents)?;
-        if let Some(divergence) = replay.divergence {
-            return Err(RecorderError::Diverged(divergence));
+        match reopen(path)? {
+            (AnySession::Sim(session), journal, unwritten) => Ok((Recorder { session: *session, journal }, unwritten)),
+            (AnySession::Live(_), ..) => Err(RecorderError::OtherVenue { expected: "the simulated venue" }),
         }
-        for line in &replay.unwritten {
-            journal.append(&Record::Out(line.clone()))?;
-        }
-        let AnySession::Sim(session) = session;
-        Ok((Recorder { session: *session, journal }, replay.unwritten))
     }
+}
+
+impl Recorder<LiveVenue> {
+    /// Goes on with a session on a broker whose process ended. The outputs are to be carried out: they ask the
+    /// broker for everything whose state is not certain.
+    ///
+    /// # Errors
+    /// A journal that is not sound, that leads to other orders than it has, or of a session on the simulated venue.
+    pub fn resume(path: &Path) -> Result<(Recorder<LiveVenue>, Vec<Output>), RecorderError> {
+        match reopen(path)? {
+            (AnySession::Live(mut session), journal, _) => {
+                let outputs = session.resume();
+                Ok((Recorder { session: *session, journal }, outputs))
+            }
+            (AnySession::Sim(_), ..) => Err(RecorderError::OtherVenue { expected: "a broker" }),
+        }
+    }
+}
+
+/// Reads a journal, takes its inputs again, and writes down what is missing in it.
+fn reopen(path: &Path) -> Result<(AnySession, Journal, Vec<String>), RecorderError> {
+    let (mut journal, contents) = Journal::open(path)?;
+    let (replay, session) = rerun(path, &contents)?;
+    if let Some(divergence) = replay.divergence {
+        return Err(RecorderError::Diverged(divergence));
+    }
+    for line in &replay.unwritten {
+        journal.append(&Record::Out(line.clone()))?;
+    }
+    Ok((session, journal, replay.unwritten))
 }
 
 impl std::fmt::Display for Divergence {

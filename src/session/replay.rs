@@ -1,6 +1,7 @@
 //! The journal through a session again: the same orders, byte for byte, or the program is wrong.
 
 use super::journal::{Contents, JournalError, Record, read};
+use super::live::LiveVenue;
 use super::machine::{Session, SessionError, SessionVenue};
 use super::plan::PlanError;
 use super::{Mode, Output};
@@ -59,6 +60,7 @@ pub fn replay(path: &Path) -> Result<Replay, ReplayError> {
 /// A session that has taken every input of a journal, whichever venue it stands on.
 pub enum AnySession {
     Sim(Box<Session<SimVenue>>),
+    Live(Box<Session<LiveVenue>>),
 }
 
 /// Runs everything in a journal through a new session.
@@ -68,13 +70,19 @@ pub enum AnySession {
 pub fn rerun(path: &Path, contents: &Contents) -> Result<(Replay, AnySession), ReplayError> {
     let (plan, history, first) = contents.beginning(path)?;
     let market = plan.market(&history)?;
+    let failed = |error| ReplayError::Session { record: 0, error };
     match plan.mode {
-        Mode::Test | Mode::Paper | Mode::Live => {
+        Mode::Test | Mode::Paper => {
             let venue = plan.sim_venue(&market)?;
-            let session = Session::new(plan, market, venue);
-            let mut session = session.map_err(|error| ReplayError::Session { record: 0, error })?;
+            let mut session = Session::new(plan, market, venue).map_err(failed)?;
             let replay = run(&mut session, contents, first)?;
             Ok((replay, AnySession::Sim(Box::new(session))))
+        }
+        Mode::Live(_) => {
+            let venue = plan.live_venue();
+            let mut session = Session::new(plan, market, venue).map_err(failed)?;
+            let replay = run(&mut session, contents, first)?;
+            Ok((replay, AnySession::Live(Box::new(session))))
         }
     }
 }

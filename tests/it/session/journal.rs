@@ -10,6 +10,7 @@ use tradebot::market::Market;
 use tradebot::session::journal::{Record, read};
 use tradebot::session::replay::replay;
 use tradebot::session::{Journal, JournalError, Output, Recorder};
+use tradebot::sim::SimVenue;
 
 /// A session of one day that trades, and its journal.
 fn one_day(path: &Path) -> (RunSpec, Market, usize) {
@@ -142,7 +143,7 @@ fn a_session_that_was_stopped_at_any_byte_goes_on_where_it_was() {
     let cuts = (orders_begin - 300..orders_begin + 900).step_by(37).chain((begins..whole.len()).step_by(31_337));
     for cut in cuts {
         fs::write(&path, &whole[..cut]).unwrap();
-        let (mut recorder, unwritten) = Recorder::resume(&path).unwrap();
+        let (mut recorder, unwritten) = Recorder::<SimVenue>::resume(&path).unwrap();
         let done = read(&path).unwrap().records.iter().filter(|r| matches!(r, Record::In(_))).count();
         let written: Vec<Output> = read(&path)
             .unwrap()

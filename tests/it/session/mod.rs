@@ -2,6 +2,8 @@
 
 mod drive;
 mod journal;
+mod live;
 mod parity;
+mod scripted_broker;
 mod stages;
 mod test_mode;

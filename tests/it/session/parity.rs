@@ -24,7 +24,7 @@ fn check(what: &str, spec: &RunSpec, market: &Market, first: usize) -> Streams {
 }
 
 /// Orders of every type, brackets, groups and cancels over days of the market.
-fn order_file(market: &Market, first: usize) -> InputFile {
+pub fn order_file(market: &Market, first: usize) -> InputFile {
     let mut text = "ts,id,symbol,side,type,qty,limit,stop,trail,trail_pct,tif,oco,parent,cancel\n".to_string();
     for day in first..market.days.len() {
         for k in 0..12 {
