@@ -39,6 +39,11 @@ pub trait SessionVenue: BarVenue {
     /// The process is a new one: what was asked last may have been carried out or not.
     fn resume(&mut self) {}
 
+    /// Whether nothing lies at the broker, even of orders that have ended for the core.
+    fn is_clear(&self) -> bool {
+        true
+    }
+
     /// Takes what is to be asked of the broker.
     fn take_requests(&mut self) -> Vec<Request> {
         Vec::new()
@@ -244,7 +249,8 @@ impl<V: SessionVenue> Session<V> {
     pub fn is_open(&self) -> bool {
         let portfolio = &self.trader.core.portfolio;
         let order_open = |id: usize| !portfolio.orders[id].state.is_final();
-        !portfolio.account.open_positions().is_empty() || (0..portfolio.orders.len()).rev().any(order_open)
+        let at_broker = !self.trader.venue.venue.venue.is_clear();
+        at_broker || !portfolio.account.open_positions().is_empty() || (0..portfolio.orders.len()).rev().any(order_open)
     }
 
     fn bar(&mut self, input: &BarInput) -> Result<(), SessionError> {

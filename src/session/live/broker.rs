@@ -85,6 +85,9 @@ pub struct Execution {
     /// Dollars, where the broker tells.
     #[serde(default)]
     pub commission: f64,
+    /// Filled quantity of the order with this execution, where the broker tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cumulative: Option<f64>,
 }
 
 /// An order state by its name.

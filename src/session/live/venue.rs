@@ -101,11 +101,6 @@ impl LiveVenue {
         self.by_client_id.keys().map(String::as_str)
     }
 
-    /// Whether something lies at the broker, or may.
-    pub fn is_clear(&self) -> bool {
-        self.open.iter().all(|id| self.entries[id].is_clear())
-    }
-
     fn report(
         &mut self,
         report: &super::broker::Report,
@@ -136,6 +131,9 @@ impl LiveVenue {
             self.open.push(id);
         }
         if let Some(execution) = news.execution {
+            if self.entries[&id].ended {
+                self.notes.push(format!("{}: {} shares filled after its end", report.client_id, execution.qty));
+            }
             self.executed(id, &execution, portfolio, instruments);
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
@@ -238,7 +236,7 @@ impl LiveVenue {
             if let Some(filled) = parent_done {
                 entry.total = entry.total.min(filled.max(entry.filled));
             }
-            if entry.ended || !entry.is_clear() {
+            if entry.ended {
                 continue;
             }
             let request = &entry.order.get().request;
@@ -246,7 +244,15 @@ impl LiveVenue {
             let order = entry.order.get();
             let closes_nothing = order.liquidates && closable(order, portfolio) <= QTY_EPSILON;
             let nothing_left = entry.total - entry.filled <= QTY_EPSILON;
+            let is_clear = entry.is_clear();
             let (state, reason) = match entry.refused {
+                // What its group or its parent has ended is over for its owner at once, as in the simulated venue;
+                // what lies at the broker is called back.
+                None if nothing_left && !whole && !is_clear => {
+                    let never_came = parent_done == Some(0.0);
+                    (OrderState::Canceled, if never_came { "parent ended" } else { "oco" })
+                }
+                _ if !is_clear => continue,
                 _ if whole => (OrderState::Filled, request.reason),
                 Some(refused) => refused,
                 None if entry.cancel_wanted => (OrderState::Canceled, "canceled"),
@@ -503,6 +509,10 @@ impl SessionVenue for LiveVenue {
     fn resume(&mut self) {
         self.is_up = false;
         self.ask_again();
+    }
+
+    fn is_clear(&self) -> bool {
+        self.open.iter().all(|id| self.entries[id].is_clear())
     }
 
     fn take_requests(&mut self) -> Vec<Request> {

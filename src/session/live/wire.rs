@@ -18,7 +18,8 @@ pub(super) struct Wire {
     pub filled: f64,
     /// The largest filled quantity that was reported.
     reported: f64,
-    executions: Vec<String>,
+    /// Numbers of the booked executions, and the filled quantity that each led to, where the broker told.
+    executions: Vec<(String, Option<f64>)>,
     /// A cancel was asked for.
     pub canceling: bool,
 }
@@ -68,8 +69,9 @@ impl Wire {
         if self.is_open() { (self.qty - self.filled).max(0.0) } else { 0.0 }
     }
 
-    /// Takes a report: executions are booked once by their number, the filled quantity only grows, a state goes
-    /// forward only, and a final one is never left.
+    /// Takes a report: an execution is booked once, known by its number or by the filled quantity that it led to
+    /// (brokers number one execution differently in a stream and in their records), and never beyond what is
+    /// reported as filled; the filled quantity only grows; a state goes forward only, and a final one is never left.
     pub fn take(&mut self, report: &Report) -> News {
         let revived = self.lost && !report.state.is_final();
         if self.lost {
@@ -78,11 +80,18 @@ impl Wire {
         }
         self.acknowledged = true;
         self.reported = self.reported.max(report.filled);
-        let is_new =
-            |e: &&Execution| e.qty > 0.0 && e.price > 0.0 && !self.executions.iter().any(|known| *known == e.id);
+        let same = |a: Option<f64>, b: Option<f64>| matches!((a, b), (Some(a), Some(b)) if (a - b).abs() < QTY_EPSILON);
+        let is_known = |e: &Execution| {
+            self.executions.iter().any(|(id, cumulative)| *id == e.id || same(*cumulative, e.cumulative))
+        };
+        let fits = |e: &Execution| {
+            let told = self.reported.max(e.cumulative.unwrap_or(0.0));
+            told == 0.0 || self.filled + e.qty <= told + QTY_EPSILON
+        };
+        let is_new = |e: &&Execution| e.qty > 0.0 && e.price > 0.0 && !is_known(e) && fits(e);
         let execution = report.execution.as_ref().filter(is_new).cloned();
         if let Some(execution) = &execution {
-            self.executions.push(execution.id.clone());
+            self.executions.push((execution.id.clone(), execution.cumulative));
             self.filled += execution.qty;
             self.reported = self.reported.max(self.filled);
         }
@@ -114,8 +123,14 @@ mod tests {
     use super::*;
 
     fn report(state: OrderState, filled: f64, execution: Option<(&str, f64)>) -> Report {
-        let execution =
-            execution.map(|(id, qty)| Execution { id: id.to_string(), time: 0, qty, price: 10.0, commission: 0.0 });
+        let execution = execution.map(|(id, qty)| Execution {
+            id: id.to_string(),
+            time: 0,
+            qty,
+            price: 10.0,
+            commission: 0.0,
+            cumulative: None,
+        });
         Report { client_id: "s-0".to_string(), time: 0, state, filled, execution, reason: None }
     }
 
@@ -146,13 +161,29 @@ mod tests {
         wire.take(&report(OrderState::Canceled, 7.0, Some(("b", 4.0))));
         assert!(wire.is_closed());
         // And one that nobody had announced.
-        assert!(wire.take(&report(OrderState::Canceled, 7.0, Some(("c", 1.0)))).execution.is_some());
+        assert!(wire.take(&report(OrderState::Canceled, 8.0, Some(("c", 1.0)))).execution.is_some());
         assert_eq!((wire.filled, wire.state), (8.0, OrderState::Canceled));
+    }
+
+    #[test]
+    fn one_execution_under_two_numbers_is_booked_once() {
+        let mut wire = wire();
+        let mut first = report(OrderState::PartiallyFilled, 4.0, Some(("stream-1", 4.0)));
+        first.execution.as_mut().unwrap().cumulative = Some(4.0);
+        wire.take(&first);
+        let mut again = report(OrderState::Filled, 10.0, Some(("records-9", 4.0)));
+        again.execution.as_mut().unwrap().cumulative = Some(4.0);
+        assert!(wire.take(&again).execution.is_none());
+        // Without that quantity the sum tells: 4 and 4 are more than 4.
+        let mut wire = self::wire();
+        wire.take(&report(OrderState::PartiallyFilled, 4.0, Some(("a", 4.0))));
+        assert!(wire.take(&report(OrderState::PartiallyFilled, 4.0, Some(("b", 4.0)))).execution.is_none());
     }
 
     #[test]
     fn executions_alone_fill_an_order() {
         let mut wire = wire();
+        // A broker that tells executions only.
         wire.take(&report(OrderState::Accepted, 0.0, Some(("a", 10.0))));
         assert_eq!((wire.state, wire.is_closed()), (OrderState::Filled, true));
     }

@@ -5,5 +5,6 @@ mod journal;
 mod live;
 mod parity;
 mod scripted_broker;
+mod sim_broker;
 mod stages;
 mod test_mode;
