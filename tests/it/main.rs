@@ -24,6 +24,7 @@ mod real_data;
 mod report;
 mod run_fixture;
 mod runs;
+mod session;
 mod settings;
 mod slippage_draws;
 mod small_market;
