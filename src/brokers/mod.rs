@@ -18,6 +18,8 @@
 //! brokers share, and hand on what is new in it. A caller that restarts gives its book to [`Broker::connect`].
 
 mod account;
+pub mod alpaca;
+mod api_log;
 mod capabilities;
 mod error;
 mod events;
@@ -34,6 +36,7 @@ use futures_util::future::BoxFuture;
 use crate::market::Nanos;
 
 pub use account::{AccountInfo, Asset, BrokerClock, Position, SessionHours};
+pub use api_log::{ApiLine, ApiLog, Direction, NoApiLog};
 pub use capabilities::{Capabilities, Idempotency, ReplaceSemantics, ShortCheck};
 pub use error::{BrokerError, RejectClass, Rejection};
 pub use events::{BrokerEvent, EventSender, Events, Stream, channel};
