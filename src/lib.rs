@@ -27,8 +27,8 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
+//! | 5 | [`brokers`] | the port [`Broker`](brokers::Broker), the order-state machine of all brokers, Alpaca |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
-//! | 6 | [`brokers`] | the port [`Broker`](brokers::Broker), the order-state machine of all brokers, Alpaca |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
 //! | 7 | [`cli`] | one file a command; the only room that prints |

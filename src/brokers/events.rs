@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::account::Position;
-use super::market_data::{MinuteBar, Quote, TradingStatus};
+use super::market_data::{BrokerBar, Quote, TradingStatus};
 use super::report::OrderUpdate;
 use crate::market::Nanos;
 
@@ -37,12 +37,13 @@ pub enum BrokerEvent {
     /// The outcome of sending this order was not known, and since `sent` the broker has denied knowing it: it can be taken as
     /// never received. Should it turn up after all, a report of it follows, and it should be canceled.
     OrderLost { client_id: String, sent: Nanos },
-    /// All positions, after a comparison with the broker's records.
+    /// All positions, after a comparison with the broker's records. They were asked for after the orders, and so may hold
+    /// an execution whose report is still to come.
     Positions(Vec<Position>),
     /// A minute has ended. Bars of a symbol come in order, also those that an interruption had swallowed.
-    Bar(MinuteBar),
+    Bar(BrokerBar),
     /// A bar that was reported has other values after late trades.
-    UpdatedBar(MinuteBar),
+    UpdatedBar(BrokerBar),
     /// The latest quote of a symbol; those between are left out if nobody takes them in time.
     Quote(Quote),
     /// Trading was halted or resumed.

@@ -5,11 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::Nanos;
 
-/// A bar of one minute.
+/// How long bars are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BarSize {
+    Minute,
+    /// A session; such a bar starts at midnight in New York.
+    Day,
+}
+
+/// A bar; where nothing else is said, of one minute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MinuteBar {
+pub struct BrokerBar {
     pub symbol: String,
-    /// Start of the minute.
+    /// Start of the bar.
     pub start: Nanos,
     pub open: Decimal,
     pub high: Decimal,
@@ -60,8 +68,9 @@ pub struct Watchlist {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BarQuery {
     pub symbols: Vec<String>,
-    /// Start of the first minute.
+    pub size: BarSize,
+    /// Bars that start at or after this time ...
     pub from: Nanos,
-    /// Start of the last minute, included.
+    /// ... and at or before this one.
     pub to: Nanos,
 }

@@ -40,7 +40,7 @@ pub use api_log::{ApiLine, ApiLog, Direction, NoApiLog};
 pub use capabilities::{Capabilities, Idempotency, ReplaceSemantics, ShortCheck};
 pub use error::{BrokerError, RejectClass, Rejection};
 pub use events::{BrokerEvent, EventSender, Events, Stream, channel};
-pub use market_data::{BarQuery, MinuteBar, Quote, TradingStatus, Watchlist};
+pub use market_data::{BarQuery, BarSize, BrokerBar, Quote, TradingStatus, Watchlist};
 pub use number::{price_step, round_to_step, to_decimal, to_f64};
 pub use report::{ExecutionReport, OrderReport, OrderUpdate, Overlay, Source, Status};
 pub use self_check::{CheckItem, SelfCheck};
@@ -129,8 +129,8 @@ pub trait Broker: Send + Sync {
     /// One stock; `None` if the broker does not know it.
     fn get_asset(&self, symbol: String) -> Answer<'_, Option<Asset>>;
 
-    /// One-minute bars of the past by symbol and time; symbols without bars are missing.
-    fn get_bars(&self, query: BarQuery) -> Answer<'_, Vec<MinuteBar>>;
+    /// Bars of the past by symbol and time; symbols without bars are missing.
+    fn get_bars(&self, query: BarQuery) -> Answer<'_, Vec<BrokerBar>>;
 
     /// The latest quotes; symbols without one are missing.
     fn get_latest_quotes(&self, symbols: Vec<String>) -> Answer<'_, Vec<Quote>>;

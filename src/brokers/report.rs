@@ -69,7 +69,9 @@ pub struct OrderReport {
     pub average_price: Option<Decimal>,
     /// The execution that this report is about.
     pub execution: Option<ExecutionReport>,
-    /// When it happened, by the broker's clock.
+    /// When the broker received the order, by its clock; 0 if it does not say.
+    pub submitted: Nanos,
+    /// When what is said here happened, by the broker's clock; 0 if it does not say.
     pub time: Nanos,
     /// The broker's words, if it gave a reason.
     pub reason: Option<String>,

@@ -259,7 +259,7 @@ impl OrderBook {
             overlay: None,
             filled: Decimal::ZERO,
             executions: Vec::new(),
-            sent: report.time,
+            sent: report.submitted,
             updated: report.time,
             replaced_by: None,
         });

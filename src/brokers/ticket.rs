@@ -105,8 +105,9 @@ pub enum TicketKind {
     MarketOnClose,
 }
 
-/// An order that may be sent. There is none without an approval: the fields can be read and not set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An order that may be sent. There is none without an approval: the fields can be read and not set, and a ticket can be
+/// written down and not read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderTicket {
     client_id: ClientOrderId,
     symbol: String,
@@ -186,7 +187,7 @@ impl OrderTicket {
 }
 
 /// New values for an open order, approved like an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replacement {
     client_id: ClientOrderId,
     qty: Option<Decimal>,

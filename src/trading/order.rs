@@ -144,7 +144,7 @@ impl OrderKind {
 }
 
 /// How long an order stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeInForce {
     /// Until the close of its session.
     Day,

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::brokers::{ApiLog, NoApiLog};
 use crate::market::Nanos;
 use crate::settings::{Key, Settings};
 use crate::stats::philox4x32;
-use crate::vault::SecretFields;
 
 /// Hosts of the trading interface: real money and paper.
 const TRADING_HOSTS: [&str; 2] = ["api.alpaca.markets", "paper-api.alpaca.markets"];
@@ -20,7 +19,7 @@ const TRADING_HOSTS: [&str; 2] = ["api.alpaca.markets", "paper-api.alpaca.market
 /// Configuration that cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A field without which nothing works.
+    /// Nothing works without it.
     #[error("{0} is not set")]
     Missing(&'static str),
     /// Credentials are sent in headers.
@@ -137,22 +136,13 @@ impl AlpacaOptions {
         }
     }
 
-    /// Options from the broker's credentials and the settings API_RETRY_LIMIT and API_TIMEOUT.
-    ///
-    /// # Errors
-    /// BROKER_URL, BROKER_API_KEY or BROKER_SECRET_KEY is not set.
-    pub fn from_secrets(fields: &SecretFields, settings: &Settings, now: Now) -> Result<AlpacaOptions, ConfigError> {
-        let field = |name: &'static str| match fields.get(name) {
-            Some(value) if !value.expose_secret().is_empty() => Ok(value.clone()),
-            _ => Err(ConfigError::Missing(name)),
-        };
-        let url = field("BROKER_URL")?;
-        let mut options =
-            AlpacaOptions::new(url.expose_secret(), field("BROKER_API_KEY")?, field("BROKER_SECRET_KEY")?, now);
+    /// The same with API_RETRY_LIMIT and API_TIMEOUT as they are set.
+    #[must_use]
+    pub fn with_settings(mut self, settings: &Settings) -> AlpacaOptions {
         // The table of settings keeps both within small positive ranges.
-        options.retry_limit = u32::try_from(settings.int(Key::ApiRetryLimit)).unwrap_or(0);
-        options.timeout = Duration::from_secs(settings.int(Key::ApiTimeout).unsigned_abs());
-        Ok(options)
+        self.retry_limit = u32::try_from(settings.int(Key::ApiRetryLimit)).unwrap_or(0);
+        self.timeout = Duration::from_secs(settings.int(Key::ApiTimeout).unsigned_abs());
+        self
     }
 }
 

@@ -15,7 +15,7 @@ use super::Shared;
 use super::http::Http;
 use super::stream::{Connection, Ended};
 use super::wire::{WireBar, WireQuote, WireTradingStatus};
-use crate::brokers::{BarQuery, BrokerEvent, MinuteBar, Stream, Watchlist};
+use crate::brokers::{BarQuery, BarSize, BrokerBar, BrokerEvent, Stream, Watchlist};
 use crate::market::{MINUTE, Nanos};
 
 /// What has to be known beyond the end of a connection: the start of the last bar of each symbol.
@@ -26,7 +26,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Whether a bar is the next of its symbol; it is remembered.
-    fn is_next(&mut self, bar: &MinuteBar) -> bool {
+    fn is_next(&mut self, bar: &BrokerBar) -> bool {
         match self.last.get_mut(&bar.symbol) {
             Some(last) if bar.start <= *last => false,
             Some(last) => {
@@ -104,38 +104,36 @@ pub(super) async fn handshake(http: &Http) -> Result<Connection<'_>, Ended> {
     Ok(connection)
 }
 
-/// The message that changes what is subscribed to; `None` if nothing is named.
-fn subscription(action: &str, bars: &BTreeSet<&String>, quotes: &BTreeSet<&String>) -> Option<String> {
+/// Channels that go together: one with a limit of symbols must not keep the others from being subscribed to.
+const BARS: &[&str] = &["bars", "updatedBars", "statuses"];
+const QUOTES: &[&str] = &["quotes"];
+
+/// The message that changes what is subscribed to; `None` if there are no symbols.
+fn subscription(action: &str, channels: &[&str], symbols: &BTreeSet<&String>) -> Option<String> {
+    if symbols.is_empty() {
+        return None;
+    }
     let mut message = Map::new();
     message.insert("action".into(), json!(action));
-    if !bars.is_empty() {
-        for channel in ["bars", "updatedBars", "statuses"] {
-            message.insert(channel.into(), json!(bars));
-        }
+    for channel in channels {
+        message.insert((*channel).into(), json!(symbols));
     }
-    if !quotes.is_empty() {
-        message.insert("quotes".into(), json!(quotes));
-    }
-    (message.len() > 1).then(|| Value::Object(message).to_string())
+    Some(Value::Object(message).to_string())
 }
 
-/// Goes from one list to another.
-async fn resubscribe(connection: &mut Connection<'_>, old: &Watchlist, new: &Watchlist) -> Result<bool, Ended> {
-    let set = |list: &'_ [String]| list.iter().cloned().collect::<BTreeSet<String>>();
-    let ((old_bars, old_quotes), (bars, quotes)) =
-        ((set(&old.bars), set(&old.quotes)), (set(&new.bars), set(&new.quotes)));
-    let mut is_sent = false;
-    for message in [
-        subscription("unsubscribe", &old_bars.difference(&bars).collect(), &old_quotes.difference(&quotes).collect()),
-        subscription("subscribe", &bars.difference(&old_bars).collect(), &quotes.difference(&old_quotes).collect()),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        connection.send(message).await?;
-        is_sent = true;
+/// Goes from one list to another; gives the number of answers that will come.
+async fn resubscribe(connection: &mut Connection<'_>, old: &Watchlist, new: &Watchlist) -> Result<usize, Ended> {
+    let mut sent = 0;
+    for (channels, old, new) in [(BARS, &old.bars, &new.bars), (QUOTES, &old.quotes, &new.quotes)] {
+        let (old, new): (BTreeSet<&String>, BTreeSet<&String>) = (old.iter().collect(), new.iter().collect());
+        let gone = subscription("unsubscribe", channels, &old.difference(&new).copied().collect());
+        let added = subscription("subscribe", channels, &new.difference(&old).copied().collect());
+        for message in [gone, added].into_iter().flatten() {
+            connection.send(message).await?;
+            sent += 1;
+        }
     }
-    Ok(is_sent)
+    Ok(sent)
 }
 
 /// Passes on what arrives until the connection ends.
@@ -143,8 +141,9 @@ pub(super) async fn session(shared: &Shared, memory: &mut Memory, has_data: &mut
     let mut changes = shared.watch.subscribe();
     let mut watched = changes.borrow_and_update().clone();
     let mut connection = handshake(&shared.http).await?;
-    if resubscribe(&mut connection, &Watchlist::default(), &watched).await? {
-        wait_for(&mut connection, "confirmation of the subscription", |head| head.kind == "subscription").await?;
+    for _ in 0..resubscribe(&mut connection, &Watchlist::default(), &watched).await? {
+        let text = connection.expect("confirmation of the subscription").await?;
+        take(shared, memory, &connection, &text, has_data)?;
     }
     fill_gap(shared, memory, &watched).await?;
     shared.set_up(Stream::MarketData, true);
@@ -170,7 +169,12 @@ async fn fill_gap(shared: &Shared, memory: &mut Memory, watched: &Watchlist) -> 
     let symbols: Vec<String> =
         watched.bars.iter().filter(|symbol| memory.last.contains_key(*symbol)).cloned().collect();
     let Some(from) = symbols.iter().filter_map(|symbol| memory.last.get(symbol)).min() else { return Ok(()) };
-    let query = BarQuery { from: from + MINUTE, to: shared.http.now() - MINUTE, symbols };
+    let query = BarQuery {
+        size: BarSize::Minute,
+        from: from.saturating_add(MINUTE),
+        to: shared.http.now().saturating_sub(MINUTE),
+        symbols,
+    };
     if query.from > query.to {
         return Ok(());
     }
@@ -250,16 +254,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subscription_names_its_channels_and_nothing_empty() {
+    fn a_subscription_names_its_channels_and_is_not_sent_without_symbols() {
         let (a, b) = ("A".to_string(), "B".to_string());
-        let both: BTreeSet<&String> = [&b, &a].into();
-        let none = BTreeSet::new();
         assert_eq!(
-            subscription("subscribe", &both, &none).unwrap(),
+            subscription("subscribe", BARS, &[&b, &a].into()).unwrap(),
             r#"{"action":"subscribe","bars":["A","B"],"updatedBars":["A","B"],"statuses":["A","B"]}"#
         );
-        assert_eq!(subscription("subscribe", &none, &[&a].into()).unwrap(), r#"{"action":"subscribe","quotes":["A"]}"#);
-        assert_eq!(subscription("unsubscribe", &none, &none), None);
+        assert_eq!(
+            subscription("unsubscribe", QUOTES, &[&a].into()).unwrap(),
+            r#"{"action":"unsubscribe","quotes":["A"]}"#
+        );
+        assert_eq!(subscription("subscribe", BARS, &BTreeSet::new()), None);
     }
 
     #[test]

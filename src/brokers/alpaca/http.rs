@@ -92,6 +92,8 @@ impl Reply {
 pub(super) enum Failure {
     /// The call never left.
     NotSent(String),
+    /// The call was not made, since no more are allowed for so long.
+    Held(Duration),
     /// It may have arrived.
     Lost(String),
 }
@@ -119,6 +121,9 @@ impl Http {
             ("apca-api-key-id", "BROKER_API_KEY", &options.key_id),
             ("apca-api-secret-key", "BROKER_SECRET_KEY", &options.secret_key),
         ] {
+            if secret.expose_secret().is_empty() {
+                return Err(ConfigError::Missing(field));
+            }
             let mut value =
                 HeaderValue::from_str(secret.expose_secret()).map_err(|_| ConfigError::NotAHeader(field))?;
             value.set_sensitive(true);
@@ -187,7 +192,8 @@ impl Http {
 
     /// One try.
     pub(super) async fn once(&self, call: &Call, attempt: u32) -> Result<Reply, Failure> {
-        self.limiter.admit(call.urgency).await;
+        // What was decided for now must not be done much later.
+        self.limiter.admit(call.urgency, self.options.timeout).await.map_err(Failure::Held)?;
         let number = self.next_call();
         let what = call.what();
         let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
@@ -208,6 +214,7 @@ impl Http {
                 ApiLine { status: Some(reply.status), ..self.line(Direction::Reply, number, &what, &reply.body) }
             }
             Err(Failure::NotSent(why) | Failure::Lost(why)) => self.line(Direction::Failure, number, &what, why),
+            Err(Failure::Held(_)) => self.line(Direction::Failure, number, &what, "held"),
         };
         self.options.log.record(&ApiLine { attempt, took_ms, ..line });
         if let Ok(reply) = &result
@@ -277,6 +284,7 @@ impl Http {
                     (BrokerError::Network { what: call.what(), why }, wait)
                 }
                 Ok(reply) => return Ok(reply),
+                Err(Failure::Held(wait)) => return Err(BrokerError::RateLimited { retry_after: wait }),
                 Err(Failure::NotSent(why) | Failure::Lost(why)) => {
                     (BrokerError::Network { what: call.what(), why }, self.pause(attempt, &call.path))
                 }

@@ -33,10 +33,18 @@ impl Limiter {
     }
 
     /// Waits until a call may be made, and counts it.
-    pub(super) async fn admit(&self, urgency: Urgency) {
+    ///
+    /// # Errors
+    /// It would take longer than `longest`; the rest of the wait. Nothing is counted.
+    pub(super) async fn admit(&self, urgency: Urgency, longest: Duration) -> Result<(), Duration> {
+        let began = Instant::now();
         while let Some(wait) = self.try_admit(urgency, Instant::now()) {
+            if began.elapsed() + wait > longest {
+                return Err(wait);
+            }
             tokio::time::sleep(wait).await;
         }
+        Ok(())
     }
 
     /// Counts a call at `now`, or says how long to wait before asking again.

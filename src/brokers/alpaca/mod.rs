@@ -33,10 +33,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{
-    AccountInfo, Answer, Applied, Asset, BarQuery, Broker, BrokerClock, BrokerEvent, CancelOutcome, Capabilities,
-    ClientOrderId, EventSender, Events, ExecutionReport, Idempotency, MinuteBar, OrderBook, OrderReport, OrderTicket,
-    OrderUpdate, Position, Quote, ReplaceSemantics, Replacement, SelfCheck, SessionHours, ShortCheck, Stream,
-    Watchlist, channel,
+    AccountInfo, Answer, Applied, Asset, BarQuery, Broker, BrokerBar, BrokerClock, BrokerEvent, CancelOutcome,
+    Capabilities, ClientOrderId, EventSender, Events, ExecutionReport, Idempotency, OrderBook, OrderReport,
+    OrderTicket, OrderUpdate, Position, Quote, ReplaceSemantics, Replacement, SelfCheck, SessionHours, ShortCheck,
+    Stream, Watchlist, channel,
 };
 use crate::market::Nanos;
 use crate::trading::{OrderType, TimeInForce};
@@ -275,7 +275,7 @@ impl Broker for Alpaca {
         Box::pin(async move { self.shared.asset(&symbol).await })
     }
 
-    fn get_bars(&self, query: BarQuery) -> Answer<'_, Vec<MinuteBar>> {
+    fn get_bars(&self, query: BarQuery) -> Answer<'_, Vec<BrokerBar>> {
         Box::pin(async move { self.shared.bars(&query).await })
     }
 

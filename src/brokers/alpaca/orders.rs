@@ -116,6 +116,10 @@ impl Shared {
                     error
                 }
                 Err(Failure::NotSent(why)) => BrokerError::Network { what: call.what(), why },
+                Err(Failure::Held(longer)) => {
+                    wait = longer;
+                    BrokerError::RateLimited { retry_after: longer }
+                }
                 Err(Failure::Lost(why)) => {
                     open = Some(why.clone());
                     BrokerError::Network { what: call.what(), why }

@@ -11,8 +11,8 @@ use super::wire::{
     WireAccount, WireActivity, WireAsset, WireBars, WireClock, WireDay, WireOrder, WirePosition, WireQuotes,
 };
 use crate::brokers::{
-    AccountInfo, Asset, BarQuery, BrokerClock, BrokerError, ExecutionReport, MinuteBar, OrderReport, Position, Quote,
-    SessionHours,
+    AccountInfo, Asset, BarQuery, BarSize, BrokerBar, BrokerClock, BrokerError, ExecutionReport, OrderReport, Position,
+    Quote, SessionHours,
 };
 use crate::market::{Nanos, SECOND, format_date, format_time, new_york_time, parse_date, parse_time};
 
@@ -75,7 +75,7 @@ impl Shared {
     async fn orders(&self, status: &str, since: Option<Nanos>) -> Result<Vec<OrderReport>, BrokerError> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut after = since.map(|time| time - 1);
+        let mut after = since.map(|time| time.saturating_sub(1));
         for _ in 0..MOST_PAGES {
             let from = after.map(|time| format!("&after={}", encode(&format_time(time)))).unwrap_or_default();
             let path = format!("/v2/orders?status={status}&limit={ORDERS_PER_PAGE}&direction=asc&nested=true{from}");
@@ -91,7 +91,7 @@ impl Shared {
             if is_last || seen.len() == before {
                 return Ok(found);
             }
-            after = latest.map(|time| time - 1);
+            after = latest.map(|time| time.saturating_sub(1));
         }
         Err(endless("GET /v2/orders"))
     }
@@ -179,12 +179,16 @@ impl Shared {
     }
 
     /// Pages go by symbol, then time; one may hold a part of one symbol only.
-    pub(super) async fn bars(&self, query: &BarQuery) -> Result<Vec<MinuteBar>, BrokerError> {
+    pub(super) async fn bars(&self, query: &BarQuery) -> Result<Vec<BrokerBar>, BrokerError> {
         let mut found = Vec::new();
         for symbols in query.symbols.chunks(SYMBOLS_PER_CALL) {
             let question = format!(
-                "/v2/stocks/bars?symbols={}&timeframe=1Min&start={}&end={}&limit=10000&adjustment=raw&feed={}&sort=asc",
+                "/v2/stocks/bars?symbols={}&timeframe={}&start={}&end={}&limit=10000&adjustment=raw&feed={}&sort=asc",
                 encode(&symbols.join(",")),
+                match query.size {
+                    BarSize::Minute => "1Min",
+                    BarSize::Day => "1Day",
+                },
                 encode(&whole_seconds(query.from)),
                 encode(&whole_seconds(query.to)),
                 self.http.options.feed.name(),

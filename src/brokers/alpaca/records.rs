@@ -31,7 +31,7 @@ impl Shared {
         };
         enter(self.open_orders().await?);
         if new_orders {
-            let since = self.complete_until.load(Ordering::SeqCst) - MARGIN;
+            let since = self.complete_until.load(Ordering::SeqCst).saturating_sub(MARGIN);
             enter(self.orders_since(since).await?);
         }
         // An order that is missing in a list may be filled, canceled or lost: it is asked for by its id.
@@ -64,12 +64,12 @@ impl Shared {
                 .filter_map(|record| {
                     let known = book.by_broker_id(&record.broker_id).or_else(|| book.get(&record.client_id));
                     let booked = known.map_or(Decimal::ZERO, |order| order.booked());
-                    (record.filled > booked).then(|| (record, known.map_or(record.time, |order| order.sent)))
+                    (record.filled > booked).then(|| (record, known.map_or(record.submitted, |order| order.sent)))
                 })
                 .collect()
         };
         if let Some(earliest) = owed.iter().map(|(_, sent)| *sent).min() {
-            for (order_id, execution) in self.executions_since(earliest - MARGIN).await? {
+            for (order_id, execution) in self.executions_since(earliest.saturating_sub(MARGIN)).await? {
                 let Some(&record) = owed.iter().map(|(record, _)| record).find(|record| record.broker_id == order_id)
                 else {
                     continue;

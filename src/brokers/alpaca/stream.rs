@@ -92,7 +92,9 @@ impl<'a> Connection<'a> {
     /// The next message, of a text or a binary frame; pings meanwhile. Cancelling loses nothing.
     pub(super) async fn receive(&mut self) -> Result<String, Ended> {
         loop {
+            // What has arrived is looked at first: a machine that slept was not silent to.
             let frame = tokio::select! {
+                biased;
                 frame = self.socket.next() => frame,
                 _ = self.pings.tick() => {
                     let silent = self.heard.elapsed();

@@ -8,10 +8,13 @@ use serde_json::value::RawValue;
 
 use super::words;
 use crate::brokers::{
-    AccountInfo, Asset, ExecutionReport, MinuteBar, OrderReport, Position, Quote, Source, TradingStatus,
+    AccountInfo, Asset, BrokerBar, ExecutionReport, OrderReport, Position, Quote, Source, TradingStatus,
 };
 use crate::market::{Nanos, parse_time};
 use crate::trading::Side;
+
+/// Numbers are smaller than this, 10^15, so that no sum of them overflows.
+const LARGEST: Decimal = Decimal::from_parts(0xA4C6_8000, 0x0003_8D7E, 0, false, 0);
 
 /// A decimal from a text or from the digits of a number.
 fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
@@ -27,8 +30,10 @@ fn optional_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     }
     Decimal::from_str(text)
         .or_else(|_| Decimal::from_scientific(text))
+        .ok()
+        .filter(|number| number.abs() < LARGEST)
         .map(Some)
-        .map_err(|_| serde::de::Error::custom(format!("{raw}, expected a number")))
+        .ok_or_else(|| serde::de::Error::custom(format!("{raw}, expected a number below {LARGEST}")))
 }
 
 /// A time; 0 if there is none. A time that cannot be read must not lose an order.
@@ -91,6 +96,7 @@ impl WireOrder {
             filled: self.filled_qty.unwrap_or_default(),
             average_price: self.filled_avg_price,
             execution: None,
+            submitted: self.submitted(),
             time: time_of(&[&self.updated_at, &self.submitted_at, &self.created_at]),
             reason: None,
             replaced_by: self.replaced_by.clone(),
@@ -329,9 +335,9 @@ pub(super) struct WireBar {
 
 impl WireBar {
     /// The bar; an error names what is wrong with its time.
-    pub(super) fn bar(self, symbol: &str) -> Result<MinuteBar, String> {
+    pub(super) fn bar(self, symbol: &str) -> Result<BrokerBar, String> {
         let start = parse_time(&self.t).map_err(|error| error.to_string())?;
-        Ok(MinuteBar {
+        Ok(BrokerBar {
             symbol: symbol.to_string(),
             start,
             open: self.o,
@@ -460,7 +466,15 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Number>(json).unwrap().n, expected.map(decimal), "{json}");
         }
-        for json in [r#"{"n":"x"}"#, r#"{"n":true}"#, r#"{"n":[1]}"#, r#"{"n":"NaN"}"#] {
+        assert_eq!(LARGEST, decimal("1000000000000000"));
+        for json in [
+            r#"{"n":"1000000000000000"}"#,
+            r#"{"n":-79228162514264337593543950335}"#,
+            r#"{"n":"x"}"#,
+            r#"{"n":true}"#,
+            r#"{"n":[1]}"#,
+            r#"{"n":"NaN"}"#,
+        ] {
             assert!(serde_json::from_str::<Number>(json).is_err(), "{json}");
         }
     }

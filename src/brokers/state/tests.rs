@@ -20,6 +20,7 @@ fn report(status: Status, filled: i64, source: Source) -> OrderReport {
         filled: decimal(filled),
         average_price: None,
         execution: None,
+        submitted: 0,
         time: 0,
         reason: None,
         replaced_by: None,

@@ -53,7 +53,7 @@ fn timing() -> Timing {
         reconnect_first: Duration::from_millis(2),
         reconnect_longest: Duration::from_millis(20),
         ping: Duration::from_millis(50),
-        silence: Duration::from_millis(200),
+        silence: Duration::from_secs(5),
         poll: Duration::from_millis(30),
         lost_after: Duration::ZERO,
     }
@@ -61,7 +61,7 @@ fn timing() -> Timing {
 
 fn options(server: &LocalAlpaca) -> AlpacaOptions {
     AlpacaOptions {
-        timeout: Duration::from_millis(1500),
+        timeout: Duration::from_secs(15),
         calls_per_minute: 1_000_000,
         timing: timing(),
         ..AlpacaOptions::new(server.url(), KEY.into(), SECRET.into(), server.now())

@@ -1,7 +1,7 @@
 //! Questions: pages, times, signs.
 
 use tradebot::brokers::alpaca::Alpaca;
-use tradebot::brokers::{BarQuery, Broker, BrokerEvent, OrderBook, SessionHours, Watchlist};
+use tradebot::brokers::{BarQuery, BarSize, Broker, BrokerEvent, OrderBook, SessionHours, Watchlist};
 use tradebot::market::{MINUTE, parse_date, parse_time};
 use tradebot::trading::OrderState;
 
@@ -147,13 +147,18 @@ fn more_bars_than_a_page_holds_are_all_found_with_the_digits_they_were_sent_with
         server.advance_to(start + 7000 * MINUTE);
         let alpaca = Alpaca::new(options(&server)).unwrap();
         let symbols: Vec<String> = ["MSFT", "NONE", "AAPL", "SPY"].map(String::from).to_vec();
-        let query = BarQuery { symbols, from: start, to: start + 6000 * MINUTE };
+        let query = BarQuery { symbols, size: BarSize::Minute, from: start, to: start + 6000 * MINUTE };
         let bars = alpaca.get_bars(query.clone()).await.unwrap();
         assert_eq!(bars.len(), 12_001);
         assert!(bars.windows(2).all(|two| (&two[0].symbol, two[0].start) < (&two[1].symbol, two[1].start)));
         assert_eq!(bars[5999].close, decimal("170.1") + decimal("0.005999"));
         assert_eq!(server.count("GET /v2/stocks/bars"), 2);
-        let two = BarQuery { from: start + MINUTE, to: start + 2 * MINUTE, symbols: vec!["AAPL".into()] };
+        let two = BarQuery {
+            size: BarSize::Minute,
+            from: start + MINUTE,
+            to: start + 2 * MINUTE,
+            symbols: vec!["AAPL".into()],
+        };
         assert_eq!(alpaca.get_bars(two).await.unwrap().len(), 2, "both ends are included");
         assert_eq!(alpaca.get_bars(BarQuery { symbols: vec![], ..query }).await.unwrap(), []);
     });

@@ -1,6 +1,8 @@
 //! Streams: what they swallow, the records give back; what they say twice, comes once.
 
-use tradebot::brokers::{Broker, BrokerEvent, MinuteBar, OrderBook, Overlay, Status, Stream, Watchlist};
+use std::time::Duration;
+
+use tradebot::brokers::{Broker, BrokerBar, BrokerEvent, OrderBook, Overlay, Status, Stream, Watchlist};
 use tradebot::market::{MINUTE, Nanos, parse_time};
 use tradebot::trading::{OrderState, Side};
 
@@ -95,10 +97,18 @@ fn a_stream_that_says_nothing_while_it_is_connected_is_noticed_by_the_poll() {
     });
 }
 
+/// A session that takes so many milliseconds of silence for the end.
+async fn with_silence(silence: u64) -> Session {
+    let server = LocalAlpaca::start(Setup::default());
+    let mut options = options(&server);
+    options.timing.silence = Duration::from_millis(silence);
+    Session::with(server, options, OrderBook::new(), Watchlist::default()).await
+}
+
 #[test]
 fn a_connection_without_even_a_pong_counts_as_down() {
     run(async {
-        let mut session = Session::start(Setup::default()).await;
+        let mut session = with_silence(300).await;
         session.server.mute_streams(true);
         let seen = session.until("silence", |seen| down(seen, Stream::Orders).is_some()).await;
         assert!(down(&seen, Stream::Orders).unwrap().contains("silent"), "{seen:?}");
@@ -110,9 +120,8 @@ fn a_connection_without_even_a_pong_counts_as_down() {
 #[test]
 fn a_quiet_stream_that_answers_pings_stays_up() {
     run(async {
-        let mut session = Session::start(Setup::default()).await;
-        // Several times the silence that would be a failure.
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let mut session = with_silence(1000).await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!(session.events.try_next(), None);
         assert_eq!(session.server.connections(), (1, 1));
     });
@@ -247,7 +256,7 @@ fn bar(symbol: &str, start: Nanos, close: &str) -> FeedBar {
     FeedBar { symbol: symbol.into(), start, open: price, high: price, low: price, close: price, volume: 100 }
 }
 
-fn bars(seen: &[BrokerEvent]) -> Vec<&MinuteBar> {
+fn bars(seen: &[BrokerEvent]) -> Vec<&BrokerBar> {
     seen.iter()
         .filter_map(|event| match event {
             BrokerEvent::Bar(bar) => Some(bar),
@@ -328,6 +337,26 @@ fn bars_that_an_interruption_swallowed_come_in_order_and_once() {
         }
         let times: Vec<Nanos> = bars(&seen).iter().map(|bar| bar.start).collect();
         assert!(times.is_sorted(), "{times:?}");
+    });
+}
+
+#[test]
+fn too_many_quotes_are_told_and_bars_arrive_all_the_same() {
+    run(async {
+        let server = LocalAlpaca::start(Setup::default());
+        let quotes = (0..31).map(|n| format!("S{n}")).collect();
+        let watch = Watchlist { bars: vec!["AAPL".into()], quotes };
+        let options = options(&server);
+        let alpaca = tradebot::brokers::alpaca::Alpaca::new(options).unwrap();
+        let events = alpaca.connect(OrderBook::new(), watch).await.unwrap();
+        let mut session = Session { server, alpaca, events };
+        let seen = session.until("both are up", both_up).await;
+        let is_told =
+            |event: &BrokerEvent| matches!(event, BrokerEvent::StreamWarning { why, .. } if why.contains("405"));
+        assert!(seen.iter().any(is_told), "{seen:?}");
+        session.server.feed([bar("AAPL", parse_time("2024-03-26T14:00:00Z").unwrap(), "171")]);
+        session.server.step();
+        session.until("the bar", |seen| bars(seen).len() == 1).await;
     });
 }
 

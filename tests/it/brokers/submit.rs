@@ -96,6 +96,21 @@ fn a_refusal_for_too_many_calls_is_waited_out_and_reported() {
 }
 
 #[test]
+fn an_order_does_not_wait_for_a_window_that_opens_too_late() {
+    run(async {
+        let session = Session::start(Setup::default()).await;
+        let headers = vec![("retry-after", "60".to_string())];
+        session.server.fault("POST /v2/orders", Fault::too_many(headers));
+        for name in ["c-1", "c-2"] {
+            let refused = session.alpaca.submit_order(buy(name, "AAPL", 1.0)).await.unwrap_err();
+            let BrokerError::RateLimited { retry_after } = refused else { panic!("{refused:?}") };
+            assert!(retry_after > Duration::from_secs(50) && retry_after <= Duration::from_secs(60));
+        }
+        assert_eq!(session.server.count("POST /v2/orders"), 1);
+    });
+}
+
+#[test]
 fn too_many_refusals_end_in_an_error_that_says_so() {
     run(async {
         let session = Session::start(Setup::default()).await;
@@ -111,9 +126,9 @@ fn too_many_refusals_end_in_an_error_that_says_so() {
 fn an_answer_that_comes_after_the_time_limit_counts_as_lost() {
     run(async {
         let server = LocalAlpaca::start(Setup::default());
-        let options = AlpacaOptions { timeout: Duration::from_millis(200), ..options(&server) };
+        let options = AlpacaOptions { timeout: Duration::from_millis(700), ..options(&server) };
         let session = Session::with(server, options, OrderBook::new(), Watchlist::default()).await;
-        session.server.fault("POST /v2/orders", Fault::Slow(Duration::from_millis(400)));
+        session.server.fault("POST /v2/orders", Fault::Slow(Duration::from_millis(1400)));
         let report = session.alpaca.submit_order(buy("c-1", "AAPL", 1.0)).await.unwrap();
         assert_eq!(report.status, Status::State(OrderState::Working));
         assert_eq!(session.server.count("POST /v2/orders"), 1);
@@ -313,6 +328,20 @@ fn a_server_that_is_not_there_is_a_network_error_and_there_is_no_order() {
         let error = alpaca.submit_order(buy("c-1", "AAPL", 1.0)).await.unwrap_err();
         assert!(matches!(error, BrokerError::Network { .. }), "{error:?}");
         assert!(error.is_definite());
+    });
+}
+
+#[test]
+fn numbers_that_no_broker_has_are_not_understood_and_overflow_nothing() {
+    const HUGE: &str = r#"{"id":"x","client_order_id":"c-1","symbol":"AAPL","side":"buy","qty":"1","status":"filled",
+        "filled_qty":"79228162514264337593543950335"}"#;
+    run(async {
+        let mut session = Session::start(Setup::default()).await;
+        session.server.fault("POST /v2/orders", answer(200, HUGE, true));
+        session.alpaca.submit_order(buy("c-1", "AAPL", 1.0)).await.unwrap();
+        session.server.say(true, &format!(r#"{{"stream":"trade_updates","data":{{"event":"fill","order":{HUGE}}}}}"#));
+        session.server.fill("c-1", "1", "100");
+        session.until_ended("c-1", 1).await;
     });
 }
 

@@ -7,7 +7,7 @@ use chrono::Datelike;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tradebot::market::{
-    Calendar, MINUTE, Nanos, Session, format_time, new_york_date, new_york_offset, parse_date, parse_time,
+    Calendar, DAY, MINUTE, Nanos, Session, format_time, new_york_date, new_york_offset, parse_date, parse_time,
 };
 
 use super::Setup;
@@ -259,18 +259,43 @@ fn activities(desk: &Desk, query: &Query) -> Value {
     newest_first.into_iter().skip(begin).take(query.number("page_size", 100, 100)).cloned().collect()
 }
 
+/// Bars of one symbol by day; each starts at midnight in New York.
+fn days(minutes: &[FeedBar]) -> Vec<FeedBar> {
+    let mut days: Vec<FeedBar> = Vec::new();
+    for bar in minutes {
+        let local = bar.start + new_york_offset(bar.start);
+        let start = bar.start - local.rem_euclid(DAY);
+        match days.last_mut().filter(|day| day.start == start) {
+            Some(day) => {
+                day.high = day.high.max(bar.high);
+                day.low = day.low.min(bar.low);
+                day.close = bar.close;
+                day.volume += bar.volume;
+            }
+            None => days.push(FeedBar { start, ..bar.clone() }),
+        }
+    }
+    days
+}
+
 /// Pages by symbol, then time; the limit counts bars over all symbols.
 fn bars(desk: &Desk, query: &Query) -> Result<Value, Refusal> {
-    if query.get("timeframe") != Some("1Min") {
-        return Err(refuse(422, 42_210_000, "invalid timeframe"));
-    }
+    let is_daily = match query.get("timeframe") {
+        Some("1Min") => false,
+        Some("1Day") => true,
+        _ => return Err(refuse(422, 42_210_000, "invalid timeframe")),
+    };
     let (from, to) = (query.time("start")?.unwrap_or(0), query.time("end")?.unwrap_or(Nanos::MAX));
     let mut symbols = query.symbols();
     symbols.sort_unstable();
-    let all: Vec<&FeedBar> = symbols
+    let all: Vec<FeedBar> = symbols
         .into_iter()
-        .flat_map(|symbol| desk.market.bars.get(symbol).into_iter().flatten())
-        .filter(|bar| (from..=to).contains(&bar.start) && bar.start + MINUTE <= desk.now())
+        .flat_map(|symbol| {
+            let minutes = desk.market.bars.get(symbol).into_iter().flatten();
+            let minutes: Vec<FeedBar> = minutes.filter(|bar| bar.start + MINUTE <= desk.now()).cloned().collect();
+            if is_daily { days(&minutes) } else { minutes }
+        })
+        .filter(|bar| (from..=to).contains(&bar.start))
         .collect();
     let begin: usize = query.get("page_token").and_then(|token| token.parse().ok()).unwrap_or(0);
     let limit = query.number("limit", 1000, 10_000);

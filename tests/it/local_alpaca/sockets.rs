@@ -14,6 +14,9 @@ use super::faults::{Faults, StreamFault};
 use super::lock;
 use super::server::Shared;
 
+/// Most symbols with quotes on one connection.
+const MOST_QUOTES: usize = 30;
+
 /// What goes to a connection.
 enum Out {
     Text(String),
@@ -245,6 +248,9 @@ fn reply(shared: &Shared, id: u64, kind: Kind, is_known: &mut bool, text: &str) 
                 json!([{"T": "success", "msg": "authenticated"}])
             }
             _ if !*is_known => json!([{"T": "error", "code": 401, "msg": "not authenticated"}]),
+            "subscribe" if message["quotes"].as_array().is_some_and(|symbols| symbols.len() > MOST_QUOTES) => {
+                json!([{"T": "error", "code": 405, "msg": "symbol limit exceeded"}])
+            }
             "subscribe" | "unsubscribe" => {
                 let Some(client) = hub.clients.get_mut(&id) else { return Vec::new() };
                 for (channel, symbols) in message.as_object().into_iter().flatten() {
