@@ -29,6 +29,7 @@ mod report;
 mod self_check;
 mod state;
 mod ticket;
+mod universe;
 
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -46,6 +47,9 @@ pub use report::{ExecutionReport, OrderReport, OrderUpdate, Overlay, Source, Sta
 pub use self_check::{CheckItem, SelfCheck};
 pub use state::{Applied, OrderBook, TrackedOrder};
 pub use ticket::{ClientOrderId, OrderTicket, Replacement, TicketError, TicketKind, TicketTrail};
+pub use universe::{
+    FileFundamentals, Finnhub, Fundamentals, SymbolUniverse, UniverseEntry, UniverseError, UniverseRules,
+};
 
 /// The answer to a request.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, BrokerError>>;
