@@ -27,6 +27,7 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
+//! | 5 | [`brokers`] | the port [`Broker`](brokers::Broker), the order-state machine of all brokers, Alpaca |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`accounting`] | chart of accounts and double-entry ledger, lots, reports, reconciliation |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
@@ -38,6 +39,7 @@
 
 pub mod accounting;
 pub mod backtest;
+pub mod brokers;
 pub mod cli;
 pub mod data;
 pub mod engine;
