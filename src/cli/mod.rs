@@ -11,6 +11,7 @@ mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod job;
 mod live;
 mod optimizer;
 mod option;

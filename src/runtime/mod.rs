@@ -10,6 +10,7 @@ pub mod flags;
 pub mod gate;
 mod house;
 pub mod input;
+pub mod jobs;
 mod phase;
 pub mod protocol;
 pub mod reply;
