@@ -16,6 +16,7 @@ mod live;
 mod optimizer;
 mod option;
 mod output;
+mod query;
 mod report;
 mod run;
 mod run_options;
@@ -64,6 +65,8 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    #[command(hide = true)]
+    Query(query::Args),
     Core(core::Args),
     Web(web::Args),
     Run(run::Args),
@@ -108,6 +111,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Query(args) => query::run(&args),
         Command::Core(args) => core::run(&args),
         Command::Web(args) => web::run(&args),
         Command::Run(args) => run::run(&args),

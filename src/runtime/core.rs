@@ -9,6 +9,7 @@ use super::api;
 use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
+use super::jobs::Jobs;
 use super::protocol::{Reply, Request};
 use super::reply::Refusal;
 use super::routes::Op;
@@ -39,6 +40,8 @@ pub struct Core {
     pub events: broadcast::Sender<Event>,
     /// The time.
     pub clock: Clock,
+    /// Backtests and sweeps.
+    pub jobs: Arc<Jobs>,
 }
 
 impl Core {
@@ -49,7 +52,8 @@ impl Core {
     pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
         let house = House::open(root, version, clock())?;
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
-        Ok(Arc::new(Core { house: Mutex::new(house), hasher: Hasher::default(), events, clock }))
+        let jobs = Jobs::open(house.disk.clone(), events.clone(), Arc::clone(&clock))?;
+        Ok(Arc::new(Core { house: Mutex::new(house), hasher: Hasher::default(), events, clock, jobs }))
     }
 
     /// The time.
@@ -100,14 +104,34 @@ impl Core {
     }
 
     async fn dispatch(self: &Arc<Core>, op: Op, caller: &Arc<Caller>, input: Input) -> Result<Reply, Refusal> {
+        use api::jobs::List::{Backtests, Sweeps};
         let by = Arc::clone(caller);
-        let _ = &input;
         match op {
             Op::Root => self.work(move |house| Ok(Reply::redirect(by.home(house)))).await?,
             Op::Healthz => Ok(Reply::json(serde_json::json!({ "status": "ok" }))),
             Op::Phase => self.work(|house| api::entry::phase(house)).await?,
             Op::ErrorPage => self.work(move |house| api::entry::error_page(house, &by)).await?,
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
+            Op::Backtests => api::jobs::list(self, Backtests, &input).await,
+            Op::BacktestSubmit => api::jobs::submit(self, Backtests, caller, &input).await,
+            Op::Backtest => api::jobs::one(self, Backtests, &input).await,
+            Op::BacktestCancel => api::jobs::cancel(self, Backtests, caller, &input).await,
+            Op::BacktestSeries => api::results::series(self, Backtests, &input).await,
+            Op::BacktestTrades => api::results::trades(self, &input).await,
+            Op::Sweeps => api::jobs::list(self, Sweeps, &input).await,
+            Op::SweepSubmit => api::jobs::submit(self, Sweeps, caller, &input).await,
+            Op::Sweep => api::jobs::one(self, Sweeps, &input).await,
+            Op::SweepCancel => api::jobs::cancel(self, Sweeps, caller, &input).await,
+            Op::SweepSeries => api::results::series(self, Sweeps, &input).await,
+            Op::SweepTrials => api::results::of_sweep(self, "trials", &input).await,
+            Op::SweepHeatmap => api::results::of_sweep(self, "heatmap", &input).await,
+            Op::SweepSlices => api::results::of_sweep(self, "slices", &input).await,
+            Op::SweepImportance => api::results::of_sweep(self, "importance", &input).await,
+            Op::SweepFront => api::results::of_sweep(self, "front", &input).await,
+            Op::SweepCurves => api::results::of_sweep(self, "curves", &input).await,
+            Op::Datasets => api::results::datasets(self).await,
+            Op::Dataset => api::results::dataset(self, &input).await,
+            Op::Strategies => Ok(api::results::strategies()),
         }
     }
 }

@@ -103,7 +103,6 @@ const CONFIGURATION: Phases = Phases::of([Phase::Configuration, Phase::Main]);
 const PROVISIONING: Phases = Phases::of([Phase::Provisioning]);
 #[allow(dead_code)]
 const REGISTRATION: Phases = Phases::of([Phase::Registration, Phase::Main]);
-#[allow(dead_code)]
 const MAIN: Phases = Phases::of([Phase::Main]);
 /// Open also while the bot is halted.
 #[allow(dead_code)]
@@ -181,6 +180,27 @@ routes! {
     // Pages of the dashboard.
     // Settings, configuration, control.
     // Keys, backups, audit, logs.
+    // Backtests and sweeps.
+    Backtests: Get "/api/v1/backtests", Api, MAIN, Viewer, Polling; "Backtests, queued, running and ended, newest first."
+    BacktestSubmit: Post "/api/v1/backtests", Api, MAIN, Admin, Deed; "Queues a backtest."
+    Backtest: Get "/api/v1/backtests/{id}", Api, MAIN, Viewer, Polling; "A backtest: state, progress, summary, files."
+    BacktestCancel: Post "/api/v1/backtests/{id}/cancel", Api, MAIN, Admin, Deed; "Cancels a backtest."
+    BacktestSeries: Get "/api/v1/backtests/{id}/series/{name}", Api, MAIN, Viewer, Deed; "Equity, drawdown, exposure or bars over time."
+    BacktestTrades: Get "/api/v1/backtests/{id}/trades", Api, MAIN, Viewer, Deed; "Closed trades, sorted and filtered."
+    Sweeps: Get "/api/v1/sweeps", Api, MAIN, Viewer, Polling; "Sweeps and walk-forward analyses, newest first."
+    SweepSubmit: Post "/api/v1/sweeps", Api, MAIN, Admin, Deed; "Queues a sweep or a walk-forward analysis, or takes a sweep up again."
+    Sweep: Get "/api/v1/sweeps/{id}", Api, MAIN, Viewer, Polling; "A sweep: state, progress, summary, files."
+    SweepCancel: Post "/api/v1/sweeps/{id}/cancel", Api, MAIN, Admin, Deed; "Cancels a sweep; its trials stay."
+    SweepSeries: Get "/api/v1/sweeps/{id}/series/{name}", Api, MAIN, Viewer, Deed; "Equity or drawdown of a walk-forward analysis over time."
+    SweepTrials: Get "/api/v1/sweeps/{id}/trials", Api, MAIN, Viewer, Deed; "Trials, sorted and filtered."
+    SweepHeatmap: Get "/api/v1/sweeps/{id}/heatmap", Api, MAIN, Viewer, Deed; "An objective over two parameters."
+    SweepSlices: Get "/api/v1/sweeps/{id}/slices", Api, MAIN, Viewer, Deed; "An objective over each parameter."
+    SweepImportance: Get "/api/v1/sweeps/{id}/importance", Api, MAIN, Viewer, Deed; "How much each parameter explains."
+    SweepFront: Get "/api/v1/sweeps/{id}/front", Api, MAIN, Viewer, Deed; "The Pareto front."
+    SweepCurves: Get "/api/v1/sweeps/{id}/curves", Api, MAIN, Viewer, Deed; "Growth of one dollar in the best trials."
+    Datasets: Get "/api/v1/datasets", Api, MAIN, Viewer, Deed; "Data sets that a run can use."
+    Dataset: Get "/api/v1/datasets/{name}", Api, MAIN, Viewer, Deed; "Symbols, dates and bars of a data set."
+    Strategies: Get "/api/v1/strategies", Api, MAIN, Viewer, Deed; "Strategies and their parameters."
 }
 
 #[cfg(test)]

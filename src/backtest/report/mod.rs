@@ -15,6 +15,7 @@ mod overview;
 mod payload;
 mod prices;
 mod sections;
+pub mod series;
 mod sessions;
 mod trades;
 

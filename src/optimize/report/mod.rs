@@ -7,9 +7,12 @@
 //! million trials gives a page of a few megabytes. The same folder gives the same bytes.
 
 mod aggregate;
+mod browse;
 mod halves;
 mod payload;
 mod walk_forward;
+
+pub use browse::{Browser, Page as TrialPage, Statistic};
 
 use super::sweep::store::{SUMMARY_FILE, read_summary, read_sweep};
 use super::sweep::{SweepError, SweepFile, for_each_trial, returns_of};

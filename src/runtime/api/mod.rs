@@ -3,3 +3,5 @@
 
 pub mod configuration;
 pub mod entry;
+pub mod jobs;
+pub mod results;
