@@ -11,6 +11,7 @@ use super::house::{House, StartError};
 use super::input::Input;
 use super::jobs::Jobs;
 use super::protocol::{Reply, Request};
+use super::provisioning;
 use super::reply::Refusal;
 use super::routes::Op;
 use crate::market::Nanos;
@@ -51,9 +52,25 @@ impl Core {
     /// Another process owns it, or the disk refuses.
     pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
         let house = House::open(root, version, clock())?;
+        Ok(Core::of(house, Hasher::default(), clock))
+    }
+
+    /// Around what is open already.
+    pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
-        let jobs = Jobs::open(house.disk.clone(), events.clone(), Arc::clone(&clock))?;
-        Ok(Arc::new(Core { house: Mutex::new(house), hasher: Hasher::default(), events, clock, jobs }))
+        let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
+        Arc::new(Core { house: Mutex::new(house), hasher, events, clock, jobs })
+    }
+
+    /// Goes on with what the start found under way.
+    pub fn go_on(self: &Arc<Core>) {
+        provisioning::spawn(self);
+    }
+
+    /// Tells whoever listens what happened.
+    pub fn tell(&self, event: &str, data: serde_json::Value) {
+        // Nobody listening is no failure.
+        let _ = self.events.send(Event { event: event.to_string(), data });
     }
 
     /// The time.
@@ -110,7 +127,8 @@ impl Core {
             Op::Root => self.work(move |house| Ok(Reply::redirect(by.home(house)))).await?,
             Op::Healthz => Ok(Reply::json(serde_json::json!({ "status": "ok" }))),
             Op::Phase => self.work(|house| api::entry::phase(house)).await?,
-            Op::ErrorPage => self.work(move |house| api::entry::error_page(house, &by)).await?,
+            Op::ErrorPage => self.work(move |house| api::error::page(house, &by)).await?,
+            Op::ErrorReset => api::error::reset(self, caller, input).await,
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
             Op::Backtests => api::jobs::list(self, Backtests, &input).await,
             Op::BacktestSubmit => api::jobs::submit(self, Backtests, caller, &input).await,
@@ -132,6 +150,26 @@ impl Core {
             Op::Datasets => api::results::datasets(self).await,
             Op::Dataset => api::results::dataset(self, &input).await,
             Op::Strategies => Ok(api::results::strategies()),
+            Op::ConfigurationSubmit => {
+                let reply = self.work(move |house| api::configuration::submit(house, &by, &input)).await?;
+                provisioning::spawn(self);
+                reply
+            }
+            Op::WaitPage => self.work(move |house| api::wait::page(house, &by)).await?,
+            Op::ProvisioningStatus => self.work(|house| api::wait::status(house)).await?,
+            Op::RegisterPage => self.work(move |house| api::register::page(house, &by)).await?,
+            Op::Register => api::register::submit(self, caller, input).await,
+            Op::LoginPage => self.work(move |house| api::login::page(house, &by)).await?,
+            Op::Login => api::login::submit(self, caller, input).await,
+            Op::Logout => self.work(move |house| api::login::log_out(house, &by)).await?,
+            Op::Session => self.work(move |house| api::login::session(house, &by)).await?,
+            Op::AccountPage => self.work(move |house| api::users::page(house, &by)).await?,
+            Op::UserList => self.work(|house| api::users::list(house)).await?,
+            Op::UserCreate => api::users::create(self, caller, input).await,
+            Op::UserChange => api::users::change(self, caller, input).await,
+            Op::UserDelete => api::users::delete(self, caller, input).await,
+            Op::UserSessions => self.work(move |house| api::users::sessions(house, &by, &input)).await?,
+            Op::UserSessionsRevoke => self.work(move |house| api::users::revoke(house, &by, &input)).await?,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::{BotState, Phase, StateError, StateFile, phase};
+use super::provisioning::Provisioning;
+use super::setup::Setup;
+use super::{BotState, Phase, StateError, StateFile, phase, start};
 use crate::market::Nanos;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
 use crate::vault::users::{Storage, Users};
-use crate::vault::{Category, Disk, DiskError, KeyFinding, Keys, SecretFile, VaultError, secrets};
+use crate::vault::{Category, Disk, DiskError, DiskFinding, Keys, SecretFile, VaultError, secrets};
 
 /// The core cannot start at all.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,10 @@ pub struct House {
     pub throttle: Throttle,
     /// What the start checks found; why the state is `error`.
     pub faults: Vec<String>,
+    /// What proves that somebody may set the bot up.
+    pub setup: Setup,
+    /// How far the provisioning is.
+    pub provisioning: Provisioning,
     /// The version of the program, such as `v1.0.0`.
     pub version: String,
 }
@@ -56,42 +62,58 @@ impl House {
     /// # Errors
     /// Another process owns the folder, or the disk refuses.
     pub fn open(root: &Path, version: &str, now: Nanos) -> Result<House, StartError> {
-        let (disk, _repaired) = Disk::open(root)?;
-        let (keys, findings) = Keys::open(&disk)?;
+        let (disk, repaired) = Disk::open(root)?;
+        House::open_on(disk, &repaired, version, now)
+    }
+
+    /// As [`House::open`], on a data folder that is open. `repaired`: what opening it has put right.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn open_on(disk: Disk, repaired: &[DiskFinding], version: &str, now: Nanos) -> Result<House, StartError> {
+        let (keys, _) = Keys::open(&disk)?;
         let audit = match keys.get(Category::Audit) {
             Ok(lines) => Audit::open(disk.clone(), lines, keys.is_complete()),
             Err(_) => Audit::before_keys(disk.clone()),
         };
-        let state = match StateFile::open(disk.clone()) {
-            Ok(state) => state,
+        let (state, readable) = match StateFile::open(disk.clone()) {
+            Ok(state) => (state, true),
             Err(StateError::Disk(error)) => return Err(error.into()),
-            Err(_) => StateFile::unreadable(disk.clone()),
+            Err(_) => (StateFile::unreadable(disk.clone()), false),
         };
-        let users = Users::open(Storage { disk: &disk, keys: &keys }).ok().flatten();
-        let failures = users.as_ref().and_then(|users| users.failures().ok()).unwrap_or_default();
-        let _ = now;
-        Ok(House {
+        let mut house = House {
+            setup: Setup::open(&disk)?,
             disk,
             keys,
             audit,
             state,
-            users,
+            users: None,
             sessions: Sessions::new(SessionRule::default()),
-            lockout: Lockout::new(LockoutRule::default(), failures),
+            lockout: Lockout::new(LockoutRule::default(), []),
             throttle: Throttle::default(),
-            faults: findings.iter().map(KeyFinding::to_string).collect(),
+            faults: Vec::new(),
+            provisioning: Provisioning::default(),
             version: version.to_string(),
-        })
+        };
+        start::begin(&mut house, repaired, readable, now);
+        Ok(house)
     }
 
-    /// How many users there are; 0 if there is no database.
-    pub fn user_count(&self) -> u64 {
-        self.users.as_ref().and_then(|users| users.count().ok()).unwrap_or(0)
+    /// How many users there are; `None` if that cannot be told, because there is no database or it cannot be read.
+    pub fn user_count(&self) -> Option<u64> {
+        self.users.as_ref()?.count().ok()
     }
 
-    /// What is open.
+    /// What is open. Users that cannot be counted count as users: their loss must not open the registration.
     pub fn phase(&self) -> Phase {
-        phase(self.state.state(), self.user_count(), self.keys.is_complete())
+        let provisioned = self.keys.is_complete();
+        let users = self.user_count().unwrap_or(u64::from(provisioned));
+        phase(self.state.state(), users, provisioned)
+    }
+
+    /// The users, and where a change of them goes.
+    pub fn users_to_change(&mut self) -> (Storage<'_>, Option<&mut Users>) {
+        (Storage { disk: &self.disk, keys: &self.keys }, self.users.as_mut())
     }
 
     /// The bot's state.

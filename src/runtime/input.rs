@@ -46,6 +46,11 @@ impl Input {
         number.ok_or_else(|| Refusal::invalid_field(name, format!("expected a whole number from {low} to {high}")))
     }
 
+    /// Whether there is no body.
+    pub fn is_empty(&self) -> bool {
+        self.body.expose().is_empty()
+    }
+
     /// The JSON of the body.
     ///
     /// # Errors
@@ -70,37 +75,67 @@ impl Input {
     /// Another content type, a field that is not in `known`, one that occurs twice, is too long or has control
     /// characters.
     pub fn form(&self, known: &[&str]) -> Result<BTreeMap<String, Secret>, Refusal> {
+        let Form { fields, errors } = self.form_with_errors(known)?;
+        if errors.is_empty() { Ok(fields) } else { Err(Refusal::invalid(errors)) }
+    }
+
+    /// As [`Input::form`], for a page that shows what is wrong beside what is right.
+    ///
+    /// # Errors
+    /// Another content type.
+    pub fn form_with_errors(&self, known: &[&str]) -> Result<Form, Refusal> {
         let kind = self.content_type.split(';').next().unwrap_or("").trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Refusal::new(415, "content_type", "Send application/x-www-form-urlencoded."));
         }
-        let mut fields = BTreeMap::new();
-        let mut wrong = BTreeMap::new();
+        let mut form = Form::default();
         for (name, value) in form_urlencoded::parse(self.body.expose().as_bytes()) {
             if name == "csrf_token" {
                 continue;
             }
-            let shown: String = name.chars().take(64).collect();
+            // Passwords have rules of their own, and no character is forbidden in them by this one.
+            let free = name.contains("password");
             let fault = if !known.contains(&name.as_ref()) {
                 Some("There is no such field.".to_string())
+            } else if form.fields.contains_key(name.as_ref()) {
+                Some("Given twice.".to_string())
             } else if value.len() > MOST_FIELD {
                 Some(format!("At most {MOST_FIELD} bytes."))
-            } else if value.chars().any(char::is_control) {
+            } else if value.chars().any(char::is_control) && !free {
                 Some("No control characters.".to_string())
-            } else if fields.contains_key(name.as_ref()) {
-                Some("Given twice.".to_string())
             } else {
                 None
             };
             match fault {
                 Some(why) => {
-                    wrong.insert(shown, why);
+                    form.errors.insert(name.chars().take(64).collect(), why);
                 }
                 None => {
-                    fields.insert(name.into_owned(), Secret::new(value.into_owned()));
+                    form.fields.insert(name.into_owned(), Secret::new(value.into_owned()));
                 }
             }
         }
-        if wrong.is_empty() { Ok(fields) } else { Err(Refusal::invalid(wrong)) }
+        Ok(form)
+    }
+}
+
+/// The fields of a form, good and bad.
+#[derive(Debug, Default)]
+pub struct Form {
+    /// By name, what was entered.
+    pub fields: BTreeMap<String, Secret>,
+    /// By name, why a field cannot be taken.
+    pub errors: BTreeMap<String, String>,
+}
+
+impl Form {
+    /// What was entered in a field, without blanks around it; empty if it is missing.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", |value| value.expose().trim())
+    }
+
+    /// A secret as it was entered, blanks included; `None` if it is missing or empty.
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        self.fields.get(name).filter(|value| !value.expose().is_empty())
     }
 }

@@ -5,17 +5,24 @@
 //! crash.
 
 pub mod api;
+pub mod configuration;
 mod core;
+pub mod env_file;
 pub mod flags;
 pub mod gate;
 mod house;
 pub mod input;
 pub mod jobs;
+pub mod password_check;
 mod phase;
 pub mod protocol;
+pub mod provisioning;
+pub mod recovery;
 pub mod reply;
 pub mod routes;
 pub mod server;
+pub mod setup;
+pub mod start;
 mod state;
 mod state_file;
 

@@ -226,6 +226,11 @@ impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// As the vault takes it.
+    pub fn into_inner(self) -> SecretString {
+        self.0
+    }
 }
 
 impl std::fmt::Debug for Secret {

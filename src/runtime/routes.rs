@@ -99,15 +99,12 @@ const fn bit(phase: Phase) -> u8 {
 const ALL: Phases =
     Phases::of([Phase::Configuration, Phase::Provisioning, Phase::Registration, Phase::Main, Phase::Error]);
 const CONFIGURATION: Phases = Phases::of([Phase::Configuration, Phase::Main]);
-#[allow(dead_code)]
+const FIRST: Phases = Phases::of([Phase::Configuration]);
 const PROVISIONING: Phases = Phases::of([Phase::Provisioning]);
-#[allow(dead_code)]
 const REGISTRATION: Phases = Phases::of([Phase::Registration, Phase::Main]);
 const MAIN: Phases = Phases::of([Phase::Main]);
 /// Open also while the bot is halted.
-#[allow(dead_code)]
 const HALTED: Phases = Phases::of([Phase::Main, Phase::Error]);
-#[allow(dead_code)]
 const ERROR: Phases = Phases::of([Phase::Error]);
 
 /// One row.
@@ -176,7 +173,24 @@ routes! {
     ErrorPage: Get "/error", Page, ALL, Public, Polling; "The error page: state, reason, what can be done."
     // The first run.
     ConfigurationPage: Get "/configuration", Page, CONFIGURATION, Public, Deed; "The configuration form: of the first run, or for an admin."
+    ConfigurationSubmit: Post "/configuration", Form, FIRST, Public, Deed; "Takes the first configuration; of several at once, one."
+    WaitPage: Get "/wait", Page, PROVISIONING, Public, Polling; "How far the provisioning is."
+    ProvisioningStatus: Get "/api/v1/provisioning/status", Api, PROVISIONING, Public, Polling; "How far the provisioning is."
+    RegisterPage: Get "/register", Page, REGISTRATION, Public, Deed; "The form of the first user, or of one's own credentials."
+    Register: Post "/register", Form, REGISTRATION, Public, Deed; "Creates the first user, or changes one's own credentials."
+    ErrorReset: Post "/error/reset", Form, ERROR, Public, Deed; "With the setup token: restores a portable backup, or resets everything."
     // Users and sessions.
+    LoginPage: Get "/login", Page, HALTED, Public, Polling; "The login form."
+    Login: Post "/login", Form, HALTED, Public, Deed; "Logs in."
+    Logout: Post "/logout", Form, HALTED, Public, Deed; "Logs out."
+    Session: Get "/api/v1/session", Api, HALTED, Viewer, Polling; "Who is logged in, with the CSRF token."
+    AccountPage: Get "/account", Page, MAIN, Viewer, Deed; "One's own credentials and sessions; for admins, the users."
+    UserList: Get "/api/v1/users", Api, MAIN, Admin, Deed; "All users."
+    UserCreate: Post "/api/v1/users", Api, MAIN, Admin, Deed; "Creates a user; needs the own password."
+    UserChange: Patch "/api/v1/users/{id}", Api, MAIN, Admin, Deed; "Changes a user; a change of role or password needs the own password."
+    UserDelete: Delete "/api/v1/users/{id}", Api, MAIN, Admin, Deed; "Deletes a user; needs the own password."
+    UserSessions: Get "/api/v1/users/{id}/sessions", Api, MAIN, Viewer, Deed; "The sessions of a user: one's own, or, for admins, anybody's."
+    UserSessionsRevoke: Post "/api/v1/users/{id}/sessions/revoke", Api, MAIN, Viewer, Deed; "Ends one session of a user, or all."
     // Pages of the dashboard.
     // Settings, configuration, control.
     // Keys, backups, audit, logs.

@@ -146,6 +146,19 @@ pub fn restore(
     apply(disk, keys, &plain, now)
 }
 
+/// Whether a portable backup can be opened with this passphrase and holds what belongs in it. Nothing is changed.
+///
+/// # Errors
+/// It is missing, no portable one, damaged, of a newer version, or under another passphrase.
+pub fn examine(disk: &Disk, name: &str, passphrase: &SecretString) -> Result<(), VaultError> {
+    let name = find(disk, name)?;
+    if name.kind != BackupKind::Portable {
+        return Err(BackupError::NotPortable { what: "it is under the key 'backup'" }.into());
+    }
+    let plain = portable::open(&read(disk, &name.to_string())?, passphrase)?;
+    payload::read(&plain)?.iter().try_for_each(|entry| check_content(&entry.path, entry.category, &entry.plain))
+}
+
 /// Ends a restore that a stop or a failure interrupted; `None` if there is none to end.
 ///
 /// # Errors

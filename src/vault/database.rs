@@ -23,6 +23,15 @@ const APPLICATION_ID: std::ops::Range<usize> = 68..72;
 /// The length of the header.
 const HEADER_LENGTH: usize = 100;
 
+/// Where the image of a database goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Storage<'a> {
+    /// The data folder.
+    pub disk: &'a Disk,
+    /// The keys, of which that of the database's category is used.
+    pub keys: &'a Keys,
+}
+
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
@@ -100,6 +109,16 @@ impl Database {
             return Err(error.into());
         }
         Ok(result)
+    }
+
+    /// How much of the largest image that is kept is used: 1 is all of it.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub fn fullness(&self) -> Result<f64, VaultError> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self.read(|db| db.query_row(sql, [], |row| row.get(0)))?;
+        Ok(bytes as f64 / IMAGE_LIMIT as f64)
     }
 
     /// Which database it is.

@@ -4,6 +4,7 @@ mod account;
 mod allocations;
 mod ask_tell;
 mod backtest_cli;
+mod books;
 mod calendar;
 mod cli_reference;
 mod data_formats;

@@ -3,5 +3,10 @@
 
 pub mod configuration;
 pub mod entry;
+pub mod error;
 pub mod jobs;
+pub mod login;
+pub mod register;
 pub mod results;
+pub mod users;
+pub mod wait;

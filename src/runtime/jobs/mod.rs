@@ -81,24 +81,13 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Reads the jobs of a data folder. No child is started before [`Jobs::start`].
-    ///
-    /// # Errors
-    /// The disk refuses. A file that is no job is left alone.
-    pub fn open(disk: Disk, events: broadcast::Sender<Event>, clock: Clock) -> Result<Arc<Jobs>, DiskError> {
-        let mut jobs = Vec::new();
-        for name in disk.list(layout::JOBS)? {
-            let Some(id) = name.strip_suffix(".json") else { continue };
-            let content = disk.read(&path_of(id), MOST_RECORD)?;
-            let job = content.and_then(|content| serde_json::from_slice::<Job>(&content).ok());
-            jobs.extend(job.filter(|job| job.id == id));
-        }
-        let queue = Queue::restore(jobs, &format_time(clock()));
-        Ok(Arc::new(Jobs {
+    /// Of a data folder, without any job before [`Jobs::start`].
+    pub fn new(disk: Disk, events: broadcast::Sender<Event>, clock: Clock) -> Arc<Jobs> {
+        Arc::new(Jobs {
             disk,
             events,
             clock,
-            queue: Mutex::new(queue),
+            queue: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             submitted: Notify::new(),
             cancelled: Notify::new(),
@@ -106,15 +95,29 @@ impl Jobs {
             program: OnceLock::new(),
             runner: Mutex::default(),
             readers: Semaphore::new(MOST_READERS),
-        }))
+        })
     }
 
-    /// Begins to run jobs, as children of `program`, which is this program. Needs an event loop.
-    pub fn start(self: &Arc<Self>, program: PathBuf) {
-        if self.program.set(program).is_ok() {
-            let runner = tokio::spawn(child::run_all(Arc::clone(self)));
-            *self.runner.lock().unwrap_or_else(PoisonError::into_inner) = Some(runner);
+    /// Reads the jobs of the data folder and begins to run them, as children of `program`, which is this program. Needs
+    /// an event loop.
+    ///
+    /// # Errors
+    /// The disk refuses. A file that is no job is left alone.
+    pub fn start(self: &Arc<Self>, program: PathBuf) -> Result<(), DiskError> {
+        if self.program.set(program).is_err() {
+            return Ok(());
         }
+        let mut jobs = Vec::new();
+        for name in self.disk.list(layout::JOBS)? {
+            let Some(id) = name.strip_suffix(".json") else { continue };
+            let content = self.disk.read(&path_of(id), MOST_RECORD)?;
+            let job = content.and_then(|content| serde_json::from_slice::<Job>(&content).ok());
+            jobs.extend(job.filter(|job| job.id == id));
+        }
+        *self.queue() = Queue::restore(jobs, &self.now());
+        let runner = tokio::spawn(child::run_all(Arc::clone(self)));
+        *self.runner.lock().unwrap_or_else(PoisonError::into_inner) = Some(runner);
+        Ok(())
     }
 
     /// Ends the child, whose job goes on at the next start.
