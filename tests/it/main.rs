@@ -13,6 +13,7 @@ mod data_sets;
 mod data_vendors;
 mod determinism;
 mod indicators;
+mod jobs;
 mod look_ahead;
 mod noise;
 mod option;
