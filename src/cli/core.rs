@@ -1,8 +1,14 @@
 //! `tbot core`: the process that owns keys, secrets, databases and the bot's state.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tracing_subscriber::layer::SubscriberExt;
+
 use super::CliError;
 use super::live::{self, DataDir};
-use crate::runtime::{Core, server};
+use crate::runtime::logs::{Messages, panic_hook};
+use crate::runtime::{Core, run_in_background, server};
 
 /// The core process of the live system: owns keys, secrets, databases and the bot. Listens on control/core.sock of its
 /// data folder and nowhere else.
@@ -27,9 +33,22 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         if let Some(token) = core.with(|house| house.setup.announce()) {
             eprintln!("core: setup token: {}", token.expose());
         }
+        let messages = Messages::new(Arc::clone(&core.logs), live::clock());
+        // There is one process here, and nothing else has set this.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(messages));
+        std::panic::set_hook(Box::new(panic_hook));
+        tracing::info!("started");
         core.go_on();
+        let (ending, ended) = watch::channel(false);
+        let background = tokio::spawn(run_in_background(Arc::clone(&core), async move {
+            let mut ended = ended;
+            let _ = ended.wait_for(|ended| *ended).await;
+        }));
         server::serve(core, listener, stop).await;
         jobs.stop().await;
+        let _ = ending.send(true);
+        let _ = background.await;
+        tracing::info!("stopped");
         let _ = std::fs::remove_file(root.join(server::SOCKET));
         Ok(())
     })

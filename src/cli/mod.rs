@@ -5,6 +5,7 @@
 
 mod backtest;
 mod calendar;
+mod check;
 mod completions;
 mod core;
 mod data;
@@ -70,6 +71,8 @@ enum Command {
     Core(core::Args),
     Web(web::Args),
     Run(run::Args),
+    SelfCheck(check::SelfCheckArgs),
+    BuildCheck(check::BuildCheckArgs),
     Completions(completions::Args),
 }
 
@@ -115,6 +118,8 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Core(args) => core::run(&args),
         Command::Web(args) => web::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::SelfCheck(args) => check::self_check(&args),
+        Command::BuildCheck(args) => check::build_check(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

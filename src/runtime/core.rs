@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
+use tracing::Instrument;
 
-use super::api;
 use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
 use super::jobs::Jobs;
-use super::protocol::{Reply, Request};
+use super::logs::LogBook;
+use super::protocol::{PageName, Reply, Request};
 use super::provisioning;
 use super::reply::Refusal;
-use super::routes::Op;
+use super::routes::{Op, Route};
+use super::streams::Streams;
+use super::{api, openapi};
 use crate::market::Nanos;
 use crate::vault::users::Hasher;
 
@@ -32,9 +35,22 @@ pub struct Event {
     pub data: serde_json::Value,
 }
 
+impl Event {
+    /// An event.
+    pub fn new(event: &str, data: serde_json::Value) -> Event {
+        Event { event: event.to_string(), data }
+    }
+}
+
 /// The core process.
 pub struct Core {
     house: Mutex<House>,
+    /// Work on keys and backups as a whole: one at a time.
+    pub upkeep: Arc<tokio::sync::Mutex<()>>,
+    /// Places for streams.
+    pub streams: Arc<Streams>,
+    /// The logs.
+    pub logs: Arc<LogBook>,
     /// Computes password hashes outside of the lock.
     pub hasher: Hasher,
     /// What happened, for whoever listens.
@@ -59,7 +75,16 @@ impl Core {
     pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
         let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
-        Arc::new(Core { house: Mutex::new(house), hasher, events, clock, jobs })
+        Arc::new(Core {
+            logs: Arc::clone(&house.logs),
+            house: Mutex::new(house),
+            upkeep: Arc::default(),
+            streams: Arc::default(),
+            hasher,
+            events,
+            clock,
+            jobs,
+        })
     }
 
     /// Goes on with what the start found under way.
@@ -70,7 +95,7 @@ impl Core {
     /// Tells whoever listens what happened.
     pub fn tell(&self, event: &str, data: serde_json::Value) {
         // Nobody listening is no failure.
-        let _ = self.events.send(Event { event: event.to_string(), data });
+        let _ = self.events.send(Event::new(event, data));
     }
 
     /// The time.
@@ -81,7 +106,15 @@ impl Core {
     /// Does short work on what the core owns. A panic in earlier work is disregarded: each write to the disk is whole
     /// or not at all, and memory is told of it afterwards.
     pub fn with<T>(&self, work: impl FnOnce(&mut House) -> T) -> T {
-        work(&mut self.house.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut house = self.house.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = house.bot_state();
+        let done = work(&mut house);
+        let after = house.bot_state();
+        if before != after {
+            // Nobody may listen.
+            let _ = self.events.send(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
+        }
+        done
     }
 
     /// As [`Core::with`], away from the event loop: for everything that may write to the disk.
@@ -93,22 +126,22 @@ impl Core {
         work: impl FnOnce(&mut House) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
         let core = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || core.with(work)).await;
+        let span = tracing::Span::current();
+        let done = tokio::task::spawn_blocking(move || span.in_scope(|| core.with(work))).await;
         done.map_err(|_| Refusal::internal("This failed inside the program. The log says more."))
     }
 
     /// Answers a request.
     pub async fn answer(self: &Arc<Core>, request: Request) -> Reply {
-        let now = self.now();
-        let admitted = self.work(move |house| {
-            gate::admit(house, &request, now).map(|(caller, route)| (caller, route, Input::of(request)))
-        });
-        let (caller, route, input) = match admitted.await {
-            Ok(Ok(admitted)) => admitted,
-            Ok(Err(reply)) => return *reply,
-            Err(refusal) => return refusal.into(),
+        let span = tracing::info_span!("request", id = request.peer.request_id);
+        self.answer_within(request).instrument(span).await
+    }
+
+    async fn answer_within(self: &Arc<Core>, request: Request) -> Reply {
+        let (caller, route, input) = match self.admit(request).await {
+            Ok(admitted) => admitted,
+            Err(reply) => return *reply,
         };
-        let caller = Arc::new(caller);
         let reply = self.dispatch(route.op, &caller, input).await;
         let mut reply = match reply {
             Ok(reply) => reply,
@@ -120,6 +153,22 @@ impl Core {
         reply
     }
 
+    /// Passes a request through the gate and takes it apart.
+    ///
+    /// # Errors
+    /// The answer to whoever may not pass.
+    pub(super) async fn admit(
+        self: &Arc<Core>,
+        request: Request,
+    ) -> Result<(Arc<Caller>, &'static Route, Input), Box<Reply>> {
+        let now = self.now();
+        let admitted = self.work(move |house| {
+            gate::admit(house, &request, now).map(|(caller, route)| (caller, route, Input::of(request)))
+        });
+        let (caller, route, input) = admitted.await.map_err(|refusal| Box::new(refusal.into()))??;
+        Ok((Arc::new(caller), route, input))
+    }
+
     async fn dispatch(self: &Arc<Core>, op: Op, caller: &Arc<Caller>, input: Input) -> Result<Reply, Refusal> {
         use api::jobs::List::{Backtests, Sweeps};
         let by = Arc::clone(caller);
@@ -129,6 +178,43 @@ impl Core {
             Op::Phase => self.work(|house| api::entry::phase(house)).await?,
             Op::ErrorPage => self.work(move |house| api::error::page(house, &by)).await?,
             Op::ErrorReset => api::error::reset(self, caller, input).await,
+            Op::MainPage => self.page(by, PageName::Main).await,
+            Op::StatusPage => self.page(by, PageName::Status).await,
+            Op::SettingsPage => self.page(by, PageName::Settings).await,
+            Op::LogsPage => self.page(by, PageName::Logs).await,
+            Op::LedgerPage => self.page(by, PageName::Ledger).await,
+            Op::CoaPage => self.page(by, PageName::Coa).await,
+            Op::TestPage => self.page(by, PageName::Test).await,
+            Op::BacktestPage => self.page(by, PageName::Backtest).await,
+            Op::SweepPage => self.page(by, PageName::Sweep).await,
+            Op::AuditPage => self.page(by, PageName::Audit).await,
+            Op::KeysPage => self.page(by, PageName::Keys).await,
+            Op::BackupsPage => self.page(by, PageName::Backups).await,
+            Op::Status => self.work(move |house| api::status::get(house, &by)).await?,
+            Op::SelfCheck => api::status::self_check(self, caller).await,
+            Op::Settings => self.work(api::settings::get).await?,
+            Op::SettingsValidate => self.work(move |house| api::settings::validate(house, &input)).await?,
+            Op::SettingsPut => self.work(move |house| api::settings::put(house, &by, &input)).await?,
+            Op::Configuration => self.work(move |house| api::change_configuration::get(house, &by)).await?,
+            Op::ConfigurationPut => api::change_configuration::put(self, caller, &input).await,
+            Op::ControlStart => api::control::start(self, caller, &input).await,
+            Op::ControlStop => self.work(move |house| api::control::stop(house, &by, &input)).await?,
+            Op::ControlKill => self.work(move |house| api::control::kill(house, &by, &input)).await?,
+            Op::ControlAcknowledge => self.work(move |house| api::control::acknowledge(house, &by, &input)).await?,
+            Op::Keys => self.work(|house| api::keys::list(house)).await?,
+            Op::KeyRotate => api::keys::rotate(self, caller, &input).await,
+            Op::Backups => self.work(|house| api::backups::list(house)).await?,
+            Op::BackupCreate => api::backups::create(self, caller, &input).await,
+            Op::BackupRestore => api::backups::restore(self, caller, &input).await,
+            Op::Audit => self.work(move |house| api::audit::page(house, &by, &input)).await?,
+            Op::AuditVerify => api::audit::verify(self, caller).await,
+            Op::Logs => api::logs::list(self).await,
+            Op::LogLines => api::logs::lines(self, &input).await,
+            Op::OpenApi => Ok(Reply::json(openapi::document(&self.with(|house| house.version.clone())))),
+            // These are exchanges of another kind.
+            Op::Events | Op::LogStream | Op::BackupDownload | Op::BackupUpload | Op::LogDownload => {
+                Err(Refusal::not_found("This is not a question with one answer."))
+            }
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
             Op::Backtests => api::jobs::list(self, Backtests, &input).await,
             Op::BacktestSubmit => api::jobs::submit(self, Backtests, caller, &input).await,
@@ -171,5 +257,10 @@ impl Core {
             Op::UserSessions => self.work(move |house| api::users::sessions(house, &by, &input)).await?,
             Op::UserSessionsRevoke => self.work(move |house| api::users::revoke(house, &by, &input)).await?,
         }
+    }
+
+    /// A page whose script asks for what it shows.
+    async fn page(self: &Arc<Core>, by: Arc<Caller>, name: PageName) -> Result<Reply, Refusal> {
+        self.work(move |house| Reply::page(name, by.context(house), serde_json::json!({}))).await
     }
 }

@@ -31,7 +31,9 @@ pub struct Caller {
 impl Caller {
     /// For the audit log.
     pub fn actor(&self) -> Actor {
-        let user = self.user.as_ref().map_or("", |user| &user.account.username);
+        // The program itself has no address.
+        let nobody = if self.peer.ip.is_empty() { "core" } else { "" };
+        let user = self.user.as_ref().map_or(nobody, |user| &user.account.username);
         Actor { user: user.to_string(), ip: self.peer.ip.clone() }
     }
 

@@ -3,11 +3,14 @@
 //! The lock is held for short work in memory and single writes to the disk. Passwords are hashed outside of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
+use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::{BotState, Phase, StateError, StateFile, phase, start};
 use crate::market::Nanos;
 use crate::vault::audit::Audit;
@@ -53,6 +56,12 @@ pub struct House {
     pub provisioning: Provisioning,
     /// The version of the program, such as `v1.0.0`.
     pub version: String,
+    /// The logs.
+    pub logs: Arc<LogBook>,
+    /// How many alerts were given since the start.
+    pub alerts: u64,
+    /// The settings, once they were asked for.
+    settings: Option<StoredSettings>,
 }
 
 impl House {
@@ -83,6 +92,7 @@ impl House {
         };
         let mut house = House {
             setup: Setup::open(&disk)?,
+            logs: Arc::new(LogBook::new(disk.path())),
             disk,
             keys,
             audit,
@@ -94,9 +104,34 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            alerts: 0,
+            settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
         Ok(house)
+    }
+
+    /// The settings. They are read once, and again after [`House::forget_settings`].
+    ///
+    /// # Errors
+    /// There are none, or they cannot be used.
+    pub fn settings(&mut self) -> Result<&StoredSettings, StoredSettingsError> {
+        if self.settings.is_none() {
+            let stored = StoredSettings::read(&self.disk, &self.keys)?;
+            self.take_settings(stored);
+        }
+        self.settings.as_ref().ok_or(StoredSettingsError::Missing)
+    }
+
+    /// Follows other settings from now on.
+    pub fn take_settings(&mut self, stored: StoredSettings) {
+        self.logs.set_rule(LogRule::of(&stored.settings));
+        self.settings = Some(stored);
+    }
+
+    /// The settings may be others on the disk.
+    pub fn forget_settings(&mut self) {
+        self.settings = None;
     }
 
     /// How many users there are; `None` if that cannot be told, because there is no database or it cannot be read.

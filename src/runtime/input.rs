@@ -51,6 +51,14 @@ impl Input {
         self.body.expose().is_empty()
     }
 
+    /// A whole number of the query, if it is there.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn optional_number(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        self.query(name).map(|_| self.number(name, 0, 0, u64::MAX)).transpose()
+    }
+
     /// The JSON of the body.
     ///
     /// # Errors

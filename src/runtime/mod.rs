@@ -5,14 +5,18 @@
 //! crash.
 
 pub mod api;
+mod background;
 pub mod configuration;
 mod core;
+mod deed;
 pub mod env_file;
 pub mod flags;
 pub mod gate;
 mod house;
 pub mod input;
 pub mod jobs;
+pub mod logs;
+pub mod openapi;
 pub mod password_check;
 mod phase;
 pub mod protocol;
@@ -25,8 +29,14 @@ pub mod setup;
 pub mod start;
 mod state;
 mod state_file;
+pub mod status;
+pub mod stored_settings;
+pub mod streams;
+mod subscribe;
+pub mod transfer;
 
 pub use self::core::{Clock, Core, Event as RuntimeEvent};
+pub use background::run as run_in_background;
 pub use house::{House, StartError};
 pub use phase::{Phase, phase};
 pub use routes::{Op, Route};

@@ -8,6 +8,8 @@
 //! | `subscribe` | a [`Request`] | a [`Reply`], and while it is a success a frame for every event |
 //! | `transfer` | a [`Request`], data frames, an empty frame | a [`Reply`], data frames, an empty frame |
 //!
+//! Who gets a [`Reply`] before having sent everything need not send the rest: it is a refusal.
+//!
 //! The core decides everything: whether a route is open, who asks, and what is answered. The web tells it what the
 //! browser sent and gives back what the core says.
 
@@ -92,6 +94,9 @@ pub struct Peer {
     pub host: String,
     /// Whether the web listens beyond this machine, or says it does for a proxy.
     pub exposed: bool,
+    /// `X-Request-Id` of the answer, to find the request in a log.
+    #[serde(default)]
+    pub request_id: String,
 }
 
 /// The core's answer.
@@ -140,6 +145,9 @@ pub struct Download {
     pub filename: String,
     /// Its content type.
     pub content_type: String,
+    /// How many bytes follow, if that is known beforehand.
+    #[serde(default)]
+    pub bytes: Option<u64>,
 }
 
 /// A page: which one, and what it shows.

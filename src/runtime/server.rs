@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::core::Core;
-use super::protocol::{Reply, Request, Verb, read_json, write_json};
+use super::protocol::{MOST_DATA, Reply, Request, Verb, read_json, write_frame, write_json};
 use super::reply::Refusal;
+use super::transfer::IDLE_TIME;
 use crate::vault::Actor;
 use crate::vault::audit::{Action, Entry};
 
@@ -69,9 +71,10 @@ pub fn socket_path(root: &Path) -> Result<PathBuf, SocketError> {
     Ok(path)
 }
 
-/// Answers until `stop` is ready, then lets the exchanges that are under way end.
+/// Answers until `stop` is ready, then ends the streams and lets the other exchanges that are under way end.
 pub async fn serve(core: Arc<Core>, listener: UnixListener, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MOST_EXCHANGES));
+    let (ending, ended) = watch::channel(false);
     let mut stop = std::pin::pin!(stop);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -84,17 +87,18 @@ pub async fn serve(core: Arc<Core>, listener: UnixListener, stop: impl Future<Ou
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let core = Arc::clone(&core);
+        let (core, ended) = (Arc::clone(&core), ended.clone());
         tokio::spawn(async move {
             let _place = place;
             if is_own(&stream) {
                 // A connection that breaks is the web's loss only.
-                let _ = exchange(&core, stream).await;
+                let _ = exchange(&core, stream, ended).await;
             } else {
                 refuse_stranger(&core).await;
             }
         });
     }
+    let _ = ending.send(true);
     let all = u32::try_from(MOST_EXCHANGES).unwrap_or(u32::MAX);
     let _ = timeout(Duration::from_secs(5), places.acquire_many(all)).await;
 }
@@ -111,7 +115,7 @@ async fn refuse_stranger(core: &Arc<Core>) {
     let _ = core.work(work).await;
 }
 
-async fn exchange(core: &Arc<Core>, mut stream: UnixStream) -> io::Result<()> {
+async fn exchange(core: &Arc<Core>, mut stream: UnixStream, ended: watch::Receiver<bool>) -> io::Result<()> {
     let request: Request = match timeout(CALL_TIME, read_json(&mut stream)).await {
         Ok(Ok(Some(request))) => request,
         Ok(Ok(None)) | Err(_) => return Ok(()),
@@ -129,9 +133,59 @@ async fn exchange(core: &Arc<Core>, mut stream: UnixStream) -> io::Result<()> {
             };
             write_json(&mut stream, &reply).await
         }
-        Verb::Subscribe | Verb::Transfer => {
-            let reply: Reply = Refusal::new(404, "not_found", "There is no such exchange.").into();
-            write_json(&mut stream, &reply).await
+        Verb::Subscribe => {
+            let (from, to) = stream.into_split();
+            subscription(core, request, from, to, ended).await
+        }
+        Verb::Transfer => {
+            let (mut from, to) = stream.into_split();
+            let sending = core.transfer(request, &mut from).await;
+            send(sending, to).await
         }
     }
+}
+
+/// Sends events until the session ends, the browser goes, or the core stops.
+async fn subscription(
+    core: &Arc<Core>,
+    request: Request,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut ended: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut subscription = match core.subscribe(request).await {
+        Ok(subscription) => subscription,
+        Err(reply) => return write_json(&mut to, &*reply).await,
+    };
+    write_json(&mut to, &subscription.reply).await?;
+    loop {
+        let mut byte = [0];
+        let event = tokio::select! {
+            // The other side sends nothing more: whatever is read here is its end.
+            _ = from.read(&mut byte) => return Ok(()),
+            _ = ended.wait_for(|ended| *ended) => return Ok(()),
+            event = subscription.next() => event,
+        };
+        let Some(event) = event else { return Ok(()) };
+        in_time(write_json(&mut to, &event)).await?;
+    }
+}
+
+/// Sends an answer and the data that belong to it. Who does not take them in time does not get the rest.
+async fn send(sending: super::transfer::Sending, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+    in_time(write_json(&mut to, &sending.reply)).await?;
+    let Some(mut data) = sending.data else { return Ok(()) };
+    let mut buffer = vec![0; MOST_DATA];
+    loop {
+        // Nothing is read ahead of what was taken.
+        let count = data.read(&mut buffer).await?;
+        in_time(write_frame(&mut to, &buffer[..count])).await?;
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn in_time(writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    timeout(IDLE_TIME, writing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -77,6 +77,7 @@ pub fn peer(headers: &HeaderMap, address: IpAddr, names: CookieNames, behind_pro
         origin: text(headers, header::ORIGIN),
         host: text(headers, header::HOST).unwrap_or_default(),
         exposed,
+        request_id: String::new(),
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn cookies_are_found_among_others_in_quotes_and_in_several_headers() {
         let headers = headers(&[("cookie", "a=1; tbot_session=\"gAAA==\"; b=2"), ("cookie", "tbot_session=x")]);
-        assert_eq!(cookies(&headers, "tbot_session").collect::<Vec<_>>(), ["gAAA=="]);
+        assert_eq!(cookies(&headers, "tbot_session").collect::<Vec<_>>(), ["gAAA==", "x"]);
         let long = "x".repeat(MOST_COOKIE + 1);
         let headers = self::headers(&[("cookie", &format!("tbot_session={long}; tbot_session=ok"))]);
         assert_eq!(cookies(&headers, "tbot_session").collect::<Vec<_>>(), ["ok"]);

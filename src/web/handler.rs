@@ -16,16 +16,19 @@ use tokio::time::timeout;
 
 use super::browser::{self, CookieNames};
 use super::client::CoreClient;
-use super::{assets, headers, respond};
+use super::headers::RequestId;
+use super::look::Look;
+use super::respond::Recipient;
+use super::{assets, exchange, headers, respond};
 use crate::runtime::protocol::{Peer, Request, Secret, Verb};
 use crate::runtime::reply::Refusal;
-use crate::runtime::routes::{Method, ROUTES, Route};
+use crate::runtime::routes::{Kind, Method, ROUTES, Route};
 
 /// Most bytes of a URL.
 const MOST_URL: usize = 8 * 1024;
 /// Most bytes of a body.
 const MOST_BODY: usize = 256 * 1024;
-/// How long a request may take from its headers to its answer.
+/// How long a request may take from its headers to its answer. Streams and files have a limit of their own.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
 /// How the web is reached.
@@ -41,13 +44,13 @@ pub struct Settings {
 
 /// What every handler has.
 #[derive(Clone)]
-struct Web {
-    core: CoreClient,
+pub(super) struct Web {
+    pub(super) core: CoreClient,
     settings: Settings,
 }
 
 impl Web {
-    fn names(&self) -> CookieNames {
+    pub(super) fn names(&self) -> CookieNames {
         CookieNames { secure: self.settings.tls || self.settings.behind_proxy }
     }
 }
@@ -119,25 +122,34 @@ async fn known(
         return respond::refusal(api, &Refusal::new(400, "malformed", "The address is no UTF-8 text."));
     };
     let params = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let (mut parts, body) = request.into_parts();
+    let (peer, to) = web.peer(&parts.headers, from, !api, parts.extensions.get());
+    let mut call = Request {
+        verb: Verb::Call,
+        op: Some(route.op),
+        api,
+        safe: route.method.is_safe(),
+        params,
+        query: parts.uri.query().unwrap_or("").to_string(),
+        content_type: browser::text(&parts.headers, header::CONTENT_TYPE).unwrap_or_default(),
+        body: Secret::default(),
+        peer,
+    };
+    match route.kind {
+        Kind::Stream => return exchange::events(&web, call).await,
+        Kind::Download => return exchange::download(&web, call).await,
+        Kind::Upload => {
+            parts.headers.remove(header::COOKIE);
+            return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await;
+        }
+        Kind::Page | Kind::Form | Kind::Api => {}
+    }
     let work = async {
-        let (parts, body) = request.into_parts();
-        let body = match body_of(body).await {
+        call.body = match body_of(body).await {
             Ok(body) => body,
             Err(refusal) => return respond::refusal(api, &refusal),
         };
-        let (peer, fresh) = web.peer(&parts.headers, from, !api);
-        let call = Request {
-            verb: Verb::Call,
-            op: Some(route.op),
-            api,
-            safe: route.method.is_safe(),
-            params,
-            query: parts.uri.query().unwrap_or("").to_string(),
-            content_type: browser::text(&parts.headers, header::CONTENT_TYPE).unwrap_or_default(),
-            body,
-            peer,
-        };
-        web.ask(call, fresh).await
+        web.ask(call, to).await
     };
     match timeout(REQUEST_TIME, work).await {
         Ok(response) => response,
@@ -156,8 +168,8 @@ async fn unknown(
         return plain(StatusCode::NOT_FOUND);
     }
     let safe = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
-    let (peer, fresh) = web.peer(request.headers(), from, !api);
-    web.ask(nowhere(api, safe, peer), fresh).await
+    let (peer, to) = web.peer(request.headers(), from, !api, request.extensions().get());
+    web.ask(nowhere(api, safe, peer), to).await
 }
 
 /// A path that has a route, under a method that it has not.
@@ -187,32 +199,36 @@ fn nowhere(api: bool, safe: bool, peer: Peer) -> Request {
 }
 
 impl Web {
-    /// Who asks. A browser that has no cookie yet gets one with the first page; it is returned beside.
-    fn peer(&self, headers: &HeaderMap, from: SocketAddr, is_page: bool) -> (Peer, Option<String>) {
+    /// Who asks, and how the answer is to reach them. A browser that has no cookie yet gets one with the first page.
+    fn peer(&self, headers: &HeaderMap, from: SocketAddr, is_page: bool, id: Option<&RequestId>) -> (Peer, Recipient) {
         let names = self.names();
         let behind = self.settings.behind_proxy;
         let mut peer = browser::peer(headers, from.ip(), names, behind, self.settings.exposed);
+        peer.request_id = id.map(|id| id.0.clone()).unwrap_or_default();
+        let look = Look::of(headers);
         if peer.pre.is_some() || !is_page {
-            return (peer, None);
+            return (peer, Recipient { fresh: None, look });
         }
         let fresh = respond::random_text();
         if let Some(fresh) = &fresh {
             peer.pre = Some(Secret::new(fresh.as_str()));
         }
-        (peer, fresh)
+        (peer, Recipient { fresh, look })
     }
 
-    async fn ask(&self, request: Request, fresh: Option<String>) -> Response {
+    async fn ask(&self, request: Request, to: Recipient) -> Response {
         let api = request.api;
         match self.core.call(&request).await {
-            Ok(reply) => respond::response(reply, &request.peer, self.names(), fresh),
-            Err(_) => {
-                let away =
-                    Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
-                respond::refusal(api, &away)
-            }
+            Ok(reply) => respond::response(reply, &request.peer, self.names(), to),
+            Err(_) => core_away(api, to.look),
         }
     }
+}
+
+/// The answer while the core is away.
+pub(super) fn core_away(api: bool, look: Look) -> Response {
+    let away = Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
+    respond::refusal_in(api, &away, look)
 }
 
 async fn body_of(body: Body) -> Result<Secret, Refusal> {

@@ -8,9 +8,12 @@
 mod assets;
 mod browser;
 mod client;
+mod exchange;
+mod form;
 mod handler;
 mod headers;
 mod listener;
+mod look;
 mod pages;
 mod respond;
 

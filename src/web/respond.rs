@@ -6,13 +6,23 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::browser::CookieNames;
+use super::look::Look;
 use super::pages;
 use crate::runtime::gate::csrf_before_login;
 use crate::runtime::protocol::{CookieChange, Peer, Reply};
 use crate::runtime::reply::Refusal;
 
-/// The response of a reply. `fresh`: the cookie that this browser gets now.
-pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<String>) -> Response {
+/// The browser that an answer goes to.
+#[derive(Debug, Default)]
+pub struct Recipient {
+    /// The cookie that it gets now, if it has none.
+    pub fresh: Option<String>,
+    /// How it wants a page.
+    pub look: Look,
+}
+
+/// The response of a reply.
+pub fn response(reply: Reply, peer: &Peer, names: CookieNames, to: Recipient) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = if let Some(location) = &reply.location {
         match HeaderValue::from_str(location) {
@@ -24,7 +34,7 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<Str
             Some(token) => token.expose().to_string(),
             None => peer.pre.as_ref().map_or(String::new(), |pre| csrf_before_login(pre.expose())),
         };
-        match pages::render(page, &csrf) {
+        match pages::render(page, &csrf, to.look) {
             Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
             Err(_) => refusal(false, &Refusal::internal("This page cannot be shown. The log says more.")),
         }
@@ -33,6 +43,12 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<Str
     } else {
         json(status, &reply.body)
     };
+    finish(&mut response, &reply, names, to.fresh);
+    response
+}
+
+/// What an answer has besides its content: cookies, and when to come again.
+pub fn finish(response: &mut Response, reply: &Reply, names: CookieNames, fresh: Option<String>) {
     let mut cookies = Vec::new();
     if let Some(fresh) = fresh {
         cookies.push(names.set(names.pre(), &fresh));
@@ -53,17 +69,21 @@ pub fn response(reply: Reply, peer: &Peer, names: CookieNames, fresh: Option<Str
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
-    retry_after(&mut response, reply.retry_after);
-    response
+    retry_after(response, reply.retry_after);
+}
+
+/// A refusal of the web's own, as JSON or as a plain page in the system's theme.
+pub fn refusal(api: bool, refusal: &Refusal) -> Response {
+    refusal_in(api, refusal, Look::default())
 }
 
 /// A refusal of the web's own, as JSON or as a plain page.
-pub fn refusal(api: bool, refusal: &Refusal) -> Response {
+pub fn refusal_in(api: bool, refusal: &Refusal, look: Look) -> Response {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = if api {
         json(status, &Reply::from(refusal.clone()).body)
     } else {
-        let html = pages::plain(refusal.status, &refusal.message);
+        let html = pages::plain(refusal.status, &refusal.message, look);
         (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
     };
     retry_after(&mut response, refusal.retry_after);

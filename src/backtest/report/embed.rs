@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 /// The style of all pages.
-pub(crate) const STYLE: &str = include_str!("../../../web/report.css");
+pub(crate) const STYLE: &str =
+    concat!(include_str!("../../../web/static/css/tokens.css"), include_str!("../../../web/report.css"));
 
 /// The scripts that all pages share, before their own.
 pub(crate) const SHARED_SCRIPTS: &str =
