@@ -185,8 +185,8 @@ impl Core {
             Op::LedgerPage => self.page(by, PageName::Ledger).await,
             Op::CoaPage => self.page(by, PageName::Coa).await,
             Op::TestPage => self.page(by, PageName::Test).await,
-            Op::BacktestPage => self.page(by, PageName::Backtest).await,
-            Op::SweepPage => self.page(by, PageName::Sweep).await,
+            Op::BacktestPage | Op::BacktestResultPage => self.page(by, PageName::Backtest).await,
+            Op::SweepPage | Op::SweepResultPage => self.page(by, PageName::Sweep).await,
             Op::AuditPage => self.page(by, PageName::Audit).await,
             Op::KeysPage => self.page(by, PageName::Keys).await,
             Op::BackupsPage => self.page(by, PageName::Backups).await,
@@ -212,9 +212,13 @@ impl Core {
             Op::LogLines => api::logs::lines(self, &input).await,
             Op::OpenApi => Ok(Reply::json(openapi::document(&self.with(|house| house.version.clone())))),
             // These are exchanges of another kind.
-            Op::Events | Op::LogStream | Op::BackupDownload | Op::BackupUpload | Op::LogDownload => {
-                Err(Refusal::not_found("This is not a question with one answer."))
-            }
+            Op::Events
+            | Op::LogStream
+            | Op::BackupDownload
+            | Op::BackupUpload
+            | Op::LogDownload
+            | Op::BacktestFile
+            | Op::SweepFile => Err(Refusal::not_found("This is not a question with one answer.")),
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
             Op::Backtests => api::jobs::list(self, Backtests, &input).await,
             Op::BacktestSubmit => api::jobs::submit(self, Backtests, caller, &input).await,

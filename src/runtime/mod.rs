@@ -42,3 +42,6 @@ pub use phase::{Phase, phase};
 pub use routes::{Op, Route};
 pub use state::{BotState, Event, Exposure, IllegalTransition, Rule, TRANSITIONS, UnknownState};
 pub use state_file::{Change, StateError, StateFile};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -29,11 +29,15 @@ pub const RESTORE: &str = "storage/secrets/restore.enc";
 
 /// The folders that every data folder has.
 pub const FOLDERS: [&str; 11] =
-    [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES, "output", "logs", RESULTS, DATASETS];
+    [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES, OUTPUT, "logs", RESULTS, DATASETS];
 
-/// Whether the vault writes in this folder, so that temporary files there are left over from its writes.
+/// What the core says of itself: status files, no secrets.
+pub const OUTPUT: &str = "output";
+
+/// Whether the disk of the vault writes in this folder, so that temporary files there are left over from its writes.
 pub(super) fn is_ours(folder: &str) -> bool {
-    folder.is_empty() || [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES].contains(&folder)
+    let said = folder.strip_prefix(OUTPUT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    folder.is_empty() || said || [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES].contains(&folder)
 }
 
 /// A file of secret fields.

@@ -37,7 +37,7 @@ pub(super) async fn events(web: &Web, mut call: Request) -> Response {
         Err(_) => return core_away(call.api, Look::default()),
     };
     if reply.status != 200 {
-        return respond::response(reply, &call.peer, web.names(), None);
+        return respond::response(reply, &call.peer, web.names(), Recipient::default());
     }
     let events = unfold(stream, |mut stream: UnixStream| async move {
         let event: RuntimeEvent = read_json(&mut stream).await.ok()??;
@@ -57,7 +57,7 @@ pub(super) async fn download(web: &Web, mut call: Request) -> Response {
         Err(_) => return core_away(call.api, Look::default()),
     };
     let Some(file) = reply.download.take() else {
-        return respond::response(reply, &call.peer, web.names(), None);
+        return respond::response(reply, &call.peer, web.names(), Recipient::default());
     };
     let mut response = Body::from_stream(data(stream)).into_response();
     let headers = response.headers_mut();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +23,8 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-/** `tbot run` on an empty folder. */
-async function start() {
-  const folder = mkdtempSync(join(tmpdir(), 'tbot-first-run-'));
+/** `tbot run` on an empty folder, or again on one. */
+async function start(folder = mkdtempSync(join(tmpdir(), 'tbot-first-run-'))) {
   const child = spawn(tbot, ['run', '--data-dir', folder, '--bind', `127.0.0.1:${await freePort()}`], { stdio: ['ignore', 'pipe', 'pipe'] });
   process.on('exit', () => child.kill('SIGTERM'));
   let said = '';
@@ -37,11 +36,11 @@ async function start() {
     });
     child.on('exit', (code) => reject(new Error(`tbot run ended with ${code}: ${said}`)));
   });
-  const stop = async () => {
+  const stop = async ({ keep = false } = {}) => {
     const ended = new Promise((resolve) => { child.on('exit', resolve); });
     child.kill('SIGTERM');
     await ended;
-    rmSync(folder, { recursive: true, force: true });
+    if (!keep) rmSync(folder, { recursive: true, force: true });
   };
   return { origin, folder, stop };
 }
@@ -427,7 +426,53 @@ await check('when the session ends, the whole window goes to the login', async (
   await close();
 });
 
-await bot.stop();
+await bot.stop({ keep: true });
+
+// ---------------------------------------------------------------- halted
+
+await check('a key that was exchanged halts the bot: the error page says what is wrong and repairs it', async () => {
+  const key = join(bot.folder, 'storage/keys/smtp.key');
+  writeFileSync(key, readFileSync(join(bot.folder, 'storage/keys/alert.key')));
+  const halted = await start(bot.folder);
+  const { page, faults, close } = await visit(halted.origin, {}, [/status of (409|422)/]);
+  await page.goto('/');
+  assert.equal(new URL(page.url()).pathname, '/error');
+  await ready(page);
+  await look(page, 'error-anonymous');
+  await page.goto('/login');
+  await page.fill('#username', USER.username);
+  await page.fill('#password', USER.password);
+  await page.click('button.primary');
+  await page.waitForURL('**/error');
+  await ready(page);
+  assert.match(await page.innerText('[role="alert"]'), /smtp/);
+  await look(page, 'error');
+  await page.click('#acknowledge');
+  await page.waitForSelector('#outcome.summary');
+  await axe(page, 'error page after a refusal');
+  await shot(page, 'error-refused', { fullPage: true });
+  for (const name of ['status', 'logs', 'audit']) {
+    await page.goto(`/${name}`);
+    await ready(page);
+    await sideways(page, name);
+    await axe(page, `${name}, halted`);
+    await shot(page, `alone-${name}`);
+  }
+  await page.goto('/error');
+  await ready(page);
+  await page.selectOption('#rotate-category', 'smtp');
+  await page.click('#rotate button');
+  await page.fill('dialog input[type="password"]', USER.password);
+  await page.click('dialog button.primary');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  await page.waitForLoadState();
+  await ready(page);
+  await page.click('#acknowledge');
+  await page.waitForURL('**/main**');
+  assert.deepEqual(faults, []);
+  await close();
+  await halted.stop();
+});
 
 // ---------------------------------------------------------------- without a script
 

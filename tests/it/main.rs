@@ -14,6 +14,7 @@ mod data_vendors;
 mod determinism;
 mod indicators;
 mod jobs;
+mod live;
 mod look_ahead;
 mod noise;
 mod option;

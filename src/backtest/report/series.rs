@@ -1,7 +1,8 @@
 //! Columns over time for a chart: a stretch of the account or of a symbol's bars, with as many points as the chart has
 //! columns of pixels.
 
-use super::decimate::{buckets, extreme_rows};
+use super::decimate::{buckets, curve_rows, extreme_rows};
+use super::sessions::{SessionClose, session_closes};
 use crate::backtest::EquityCurve;
 use crate::backtest::store::drawdowns;
 use crate::market::{Bars, Nanos, SECOND};
@@ -93,6 +94,47 @@ pub fn account_line(curve: &EquityCurve, start_equity: f64, line: Line, stretch:
     let time = rows.iter().map(|&row| seconds(curve.time[range.start + row])).collect();
     let line = rows.iter().map(|&row| values[row]).collect();
     Columns { points: values.len(), columns: vec![("t", time), (name, line)] }
+}
+
+/// Equity, drawdown and exposure over a stretch, with the same points in each. With fewer pixels than points, of each
+/// pixel the first point, the lowest and the highest equity, the deepest drawdown and the largest exposure are left.
+pub fn account(curve: &EquityCurve, start_equity: f64, stretch: &Stretch) -> Columns {
+    let drawdown = drawdowns(&curve.equity, start_equity);
+    let range = stretch.rows(&curve.time);
+    // A stitched account has no exposure.
+    let exposure =
+        if curve.exposure.is_empty() { vec![0.0; range.len()] } else { curve.exposure[range.clone()].to_vec() };
+    let (equity, drawdown) = (&curve.equity[range.clone()], &drawdown[range.clone()]);
+    let most = stretch.pixels.map_or(usize::MAX, |pixels| pixels.saturating_mul(5).max(8));
+    let rows = curve_rows(equity, drawdown, &exposure, most);
+    let of = |values: &[f64]| rows.iter().map(|&row| values[row]).collect();
+    let mut columns = vec![
+        ("t", rows.iter().map(|&row| seconds(curve.time[range.start + row])).collect()),
+        ("equity", of(equity)),
+        ("drawdown", of(drawdown)),
+    ];
+    if !curve.exposure.is_empty() {
+        columns.push(("exposure", of(&exposure)));
+    }
+    Columns { points: range.len(), columns }
+}
+
+/// Equity at the close of each session of a stretch, and its change against the session before; NaN where there is
+/// none.
+pub fn sessions(curve: &EquityCurve, start_equity: f64, stretch: &Stretch) -> Columns {
+    let mut closes = session_closes(&curve.time, &curve.equity, start_equity);
+    closes.retain(|close| {
+        stretch.from.is_none_or(|from| close.time >= from) && stretch.to.is_none_or(|to| close.time <= to)
+    });
+    let column = |of: fn(&SessionClose) -> f64| closes.iter().map(of).collect();
+    Columns {
+        points: closes.len(),
+        columns: vec![
+            ("t", column(|close| seconds(close.time))),
+            ("equity", column(|close| close.equity)),
+            ("change", column(|close| close.change.unwrap_or(f64::NAN))),
+        ],
+    }
 }
 
 /// The bars of a symbol over a stretch, by the starts of the bars. With fewer pixels than bars, those of a pixel become

@@ -2,7 +2,7 @@
 
 use crate::backtest::EquityCurve;
 use crate::backtest::RunSpec;
-use crate::backtest::report::series::{Columns, Line, Stretch, account_line, bars};
+use crate::backtest::report::series::{Columns, Line, Stretch, account, account_line, bars, sessions};
 use crate::backtest::store::{
     EQUITY_FILE, TRADES_FILE, TradeRow, read_equity, read_run_json, read_summary, read_trades,
 };
@@ -25,7 +25,7 @@ const MOST_POINTS: usize = 10_000;
 #[derive(Debug, clap::Args)]
 pub struct SeriesArgs {
     dir: PathBuf,
-    /// equity, drawdown, exposure or bars
+    /// equity, drawdown, exposure, account (these together), sessions (closes) or bars
     #[arg(long)]
     name: String,
     /// RFC 3339, a date, or seconds since 1970
@@ -57,13 +57,17 @@ impl SeriesArgs {
             pixels: self.px.map(|px| usize::try_from(px).unwrap_or(usize::MAX)),
         };
         let columns = match self.name.as_str() {
-            "equity" => self.line(Line::Equity, &stretch)?,
-            "drawdown" => self.line(Line::Drawdown, &stretch)?,
-            "exposure" => self.line(Line::Exposure, &stretch)?,
             "bars" => self.bars(&stretch)?,
-            other => {
-                let expected = "expected equity, drawdown, exposure or bars";
-                return Err(CliError::Input(format!("there is no series '{other}'; {expected}")));
+            name => {
+                let (curve, start) = self.curve()?;
+                match name {
+                    "equity" => account_line(&curve, start, Line::Equity, &stretch),
+                    "drawdown" => account_line(&curve, start, Line::Drawdown, &stretch),
+                    "exposure" if !curve.exposure.is_empty() => account_line(&curve, start, Line::Exposure, &stretch),
+                    "account" => account(&curve, start, &stretch),
+                    "sessions" => sessions(&curve, start, &stretch),
+                    other => return Err(CliError::Input(format!("there is no series '{other}' here"))),
+                }
             }
         };
         if self.binary {
@@ -80,20 +84,16 @@ impl SeriesArgs {
         print(&columns.to_json().to_string())
     }
 
-    fn line(&self, line: Line, stretch: &Stretch) -> Result<Columns, CliError> {
+    /// The account, and what it began with.
+    fn curve(&self) -> Result<(EquityCurve, f64), CliError> {
         if walk::is_walk_forward(&self.dir) {
-            if line == Line::Exposure {
-                return Err(CliError::Input("a walk-forward analysis has no exposure".to_string()));
-            }
             let stitched = walk::read_equity(&self.dir.join(walk::EQUITY_FILE)).map_err(sweep_error)?;
             let summary = walk::read_summary(&self.dir).map_err(sweep_error)?;
             let start = summary["start_equity"].as_f64().or(stitched.equity.first().copied()).unwrap_or(0.0);
-            let curve = EquityCurve { time: stitched.time, equity: stitched.equity, ..EquityCurve::default() };
-            return Ok(account_line(&curve, start, line, stretch));
+            return Ok((EquityCurve { time: stitched.time, equity: stitched.equity, ..EquityCurve::default() }, start));
         }
         let curve = read_equity(&self.dir.join(EQUITY_FILE)).map_err(store_error)?;
-        let start = read_summary(&self.dir).map_err(store_error)?.start_equity;
-        Ok(account_line(&curve, start, line, stretch))
+        Ok((curve, read_summary(&self.dir).map_err(store_error)?.start_equity))
     }
 
     /// The bars that the run was made of, read from its data again.

@@ -90,7 +90,7 @@ pub fn ranking(rows: &[Row]) -> Vec<usize> {
     ranked
 }
 
-/// See `web/sweep.js`, which reads it.
+/// See `web/static/js/sweep_figures.js`, which reads it.
 #[derive(Serialize)]
 pub struct Payload {
     objectives: Vec<String>,

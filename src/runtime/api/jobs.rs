@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use crate::runtime::core::Core;
 use crate::runtime::gate::Caller;
-use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::jobs::results::{self, Stored};
 use crate::runtime::jobs::{Cancel, Job, Jobs, Kind, QueryError, State, SubmitError, is_id, spec};
 use crate::runtime::protocol::Reply;
 use crate::runtime::reply::Refusal;
 use crate::settings::{Key, Settings};
-use crate::vault::audit::{Action, Entry};
-use crate::vault::{TextFile, secrets};
+use crate::vault::audit::Action;
 
 /// Jobs and results of a page of the list, when nothing is said.
 const USUAL_PAGE: u64 = 50;
@@ -51,7 +48,7 @@ pub async fn submit(core: &Arc<Core>, list: List, caller: &Arc<Caller>, input: &
     let jobs = &core.jobs;
     let mut given: Map<String, Value> = input.json()?;
     let kind = kind_of(list, &mut given)?;
-    let settings = core.work(settings).await??;
+    let settings = core.work(|house| house.settings().map(|stored| stored.settings.clone())).await??;
     if kind.is_search() && !settings.flag(Key::EnableStrategyOptimizer) {
         let why = "ENABLE_STRATEGY_OPTIMIZER is false in the settings: no search may be started from here.";
         return Err(Refusal::conflict("optimizer_disabled", why));
@@ -67,9 +64,10 @@ pub async fn submit(core: &Arc<Core>, list: List, caller: &Arc<Caller>, input: &
             (given, arguments, None)
         }
     };
-    audited(core, caller, Action::JobSubmit, kind.command(), Value::Object(spec.clone())).await?;
+    let (by, detail) = (Arc::clone(caller), Value::Object(spec.clone()));
+    let recorded = core.work(move |house| house.record(&by, Action::JobSubmit, kind.command(), "ok", detail)).await??;
     let user = caller.actor().user;
-    let id = jobs.submit(kind, spec, arguments, run_id, &user).await.map_err(|error| match error {
+    let id = jobs.submit(kind, spec, arguments, run_id, &user, recorded).await.map_err(|error| match error {
         SubmitError::Full => full(),
         SubmitError::Disk(_) => Refusal::internal("The disk refused to take the job."),
     })?;
@@ -84,16 +82,15 @@ pub async fn cancel(core: &Arc<Core>, list: List, caller: &Arc<Caller>, input: &
     if job.state.is_end() {
         return Err(ended());
     }
-    let entry = Entry::new(caller.now, &caller.actor(), Action::JobCancel, &job.id, "ok");
-    core.work(move |house| house.audit.note(entry)).await?;
-    match core.jobs.cancel(job.number).await {
-        Ok(Cancel::TooLate) => Err(ended()),
-        Ok(Cancel::Ended) => Ok(Reply::json(json!({ "id": job.id, "state": State::Cancelled }))),
-        Ok(Cancel::Signal) => {
-            Ok(Reply::with_status(202, json!({ "id": job.id, "state": State::Running, "cancelling": true })))
-        }
-        Err(_) => Err(Refusal::internal("It is being ended, but the disk refused to note so.")),
-    }
+    let (by, target) = (Arc::clone(caller), job.id.clone());
+    core.work(move |house| house.note(&by, Action::JobCancel, &target, "ok", Value::Null)).await?;
+    let state = match core.jobs.cancel(job.number).await {
+        Ok(Cancel::TooLate) => return Err(ended()),
+        Ok(Cancel::Ended) => State::Cancelled,
+        Ok(Cancel::Signal) => State::Running,
+        Err(_) => return Err(Refusal::internal("It is being ended, but the disk refused to note so.")),
+    };
+    Ok(Reply::with_status(202, json!({ "id": job.id, "state": state, "cancelling": state == State::Running })))
 }
 
 /// `GET /api/v1/backtests`, the same for sweeps: jobs and results together, newest first.
@@ -279,26 +276,6 @@ async fn taken_up(
         return Err(Refusal::conflict("running", "It has not ended."));
     }
     Ok((given, Vec::new(), Some(stored.name)))
-}
-
-/// The settings of the bot; the defaults before there are any.
-fn settings(house: &mut House) -> Result<Settings, Refusal> {
-    let unreadable = || Refusal::conflict("settings", "The settings of the bot cannot be read.");
-    let text = secrets::read_text(&house.disk, &house.keys, TextFile::EnvBot).map_err(|_| unreadable())?;
-    let Some(text) = text else { return Ok(Settings::default()) };
-    Settings::parse(text.expose_secret(), ".env_bot").map(|(settings, _)| settings).map_err(|_| unreadable())
-}
-
-async fn audited(
-    core: &Arc<Core>,
-    caller: &Arc<Caller>,
-    action: Action,
-    target: &str,
-    detail: Value,
-) -> Result<(), Refusal> {
-    let entry = Entry::new(caller.now, &caller.actor(), action, target, "ok").detail(detail);
-    let recorded = core.work(move |house| house.audit.record(entry)).await?;
-    recorded.map(drop).map_err(|_| Refusal::audit_unavailable())
 }
 
 fn full() -> Refusal {

@@ -35,6 +35,7 @@ pub use queue::{Cancel, End, MOST_ENDED, MOST_WAITING, Queue};
 
 use super::core::{Clock, Event};
 use crate::market::format_time;
+use crate::vault::audit::Recorded;
 use crate::vault::{Disk, DiskError, layout};
 
 /// Most bytes of a job's file.
@@ -151,7 +152,7 @@ impl Jobs {
         format_time((self.clock)())
     }
 
-    /// Takes a job in and answers its id. It is on the disk before it is in the queue.
+    /// Takes a job in and answers its id. `run_id`: the sweep that it takes up. It is on the disk before it is in the queue.
     ///
     /// # Errors
     /// Too many wait, or the disk refuses.
@@ -162,6 +163,7 @@ impl Jobs {
         arguments: Vec<String>,
         run_id: Option<String>,
         user: &str,
+        _: Recorded,
     ) -> Result<String, SubmitError> {
         let _writing = self.writing.lock().await;
         let submitted_utc = self.now();
@@ -246,7 +248,7 @@ impl Jobs {
             "message": job.message,
         });
         // Nobody may be listening.
-        let _ = self.events.send(Event { event: "job".to_string(), data });
+        let _ = self.events.send(Event::new("progress", data));
     }
 }
 

@@ -1,6 +1,6 @@
 // The dashboard: navigation between panels, clocks, the stream of events, the kill switch, keys.
 
-import { api, byId, el, isAdmin, leave, newYorkTime, ready, words } from './shared_utils.js';
+import { api, byId, el, isAdmin, leave, newYorkTime, ready, utc, words } from './shared_utils.js';
 import { ask, tell } from './dialog.js';
 import { listen, onEvent, onStale, pass, staleText } from './events.js';
 
@@ -80,7 +80,19 @@ async function follow() {
   if (phase !== document.documentElement.dataset.phase) leave('/');
 }
 
+const MOST_ALERTS = 3;
+
+/** An alert stays until somebody has read it. */
+function alert({ message, utc: at }) {
+  const host = byId('alerts');
+  const item = el('div', { class: 'notice alert' }, el('span', {}, message), el('span', { class: 'muted nowrap' }, `${utc(at).slice(11)} UTC`),
+    el('button', { type: 'button', class: 'small', on: { click: () => item.remove() } }, 'Dismiss'));
+  host.prepend(item);
+  while (host.childElementCount > MOST_ALERTS) host.lastElementChild.remove();
+}
+
 onEvent((event) => {
+  if (event.event === 'alert') alert(event.data);
   if (event.event === 'bot_state' || event.event === 'refresh') follow().catch(() => { /* The next event tells. */ });
   for (const frame of document.querySelectorAll('iframe[src]')) pass(frame, { kind: 'event', event });
 });

@@ -1,10 +1,11 @@
 // What the bot does now, from one answer of the API. What is not there is not shown, or says so.
 
-import { api, byId, el, empty, fill, newYorkTime, number, signed, table, time, utc, words } from './shared_utils.js';
+import { api, byId, el, empty, fill, isAdmin, newYorkTime, number, signed, table, time, utc, words } from './shared_utils.js';
+import { ask } from './dialog.js';
 import { onShown, startPanel } from './panel.js';
 
 const host = byId('content');
-const PACE = 5_000;
+const PACE = 30_000;
 
 function tile(name, value, detail, kind = '') {
   const isNone = value === null || value === undefined;
@@ -68,6 +69,47 @@ function riskRows(risk) {
   ].flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
 }
 
+// ---------------------------------------------------------------- sessions
+
+const SESSION_STATES = ['analyzing', 'trading', 'monitoring'];
+
+/** Starts a session; money is only at stake after a typed word and the password. */
+function startSession(mode) {
+  const isLive = mode === 'live';
+  return ask({
+    title: isLive ? 'Start live trading' : 'Start on paper',
+    body: isLive ? 'Orders go to the broker and trade real money, within the limits of the settings.' : 'Market data are the broker\'s; orders are filled by the simulated venue. No money is at stake.',
+    action: isLive ? 'Start live trading' : 'Start',
+    danger: isLive,
+    word: isLive ? 'LIVE' : undefined,
+    password: isLive,
+    act: async ({ current_password }) => {
+      await api('/api/v1/control/start', { method: 'POST', body: isLive ? { mode, confirm: 'LIVE', current_password } : { mode } });
+      await load();
+    },
+  });
+}
+
+function stopSession() {
+  return ask({
+    title: 'Stop the session',
+    body: 'No position is opened any more, and open ones are closed in order. To close everything at once, use the kill switch.',
+    action: 'Stop',
+    act: async () => {
+      await api('/api/v1/control/stop', { method: 'POST', body: {} });
+      await load();
+    },
+  });
+}
+
+/** What an admin may do with sessions now. */
+function controls(state) {
+  if (!isAdmin) return null;
+  const button = (text, act, kind) => el('button', { type: 'button', class: kind, on: { click: act } }, text);
+  if (state === 'idle') return el('div', { class: 'actions' }, button('Start on paper', () => startSession('paper'), 'primary'), button('Start live', () => startSession('live'), 'danger'));
+  return SESSION_STATES.includes(state) ? el('div', { class: 'actions' }, button('Stop the session', stopSession)) : null;
+}
+
 /** Parts of the answer that this page has no view for. */
 const KNOWN = ['identity', 'version', 'bot_state', 'phase', 'mode', 'session', 'windows', 'trades', 'float', 'broker', 'risk', 'counters', 'coa', 'server_time_utc'];
 
@@ -87,22 +129,28 @@ function show(status) {
     windowsPanel(status.windows),
     el('div', { class: 'pair' }, panel('Risk', riskRows(risk)), panel('Counters', facts(counters))),
     el('div', { class: 'pair' },
-      panel('Bot', facts({ identity: status.identity?.bot_identity ?? status.identity, version: status.version, phase: status.phase, session: status.session })),
-      panel('Chart of accounts', status.coa ? facts(status.coa) : el('p', { class: 'muted' }, 'There is no chart of accounts yet.'))),
+      panel('Session', status.session ? facts(status.session) : el('p', { class: 'muted' }, 'No session runs.'), controls(status.bot_state)),
+      panel('Bot', facts({ identity: status.identity?.bot_identity, version: status.version, chart_of_accounts: status.coa }))),
     ...Object.entries(status).filter(([name, value]) => !KNOWN.includes(name) && value !== null).map(([name, value]) => panel(words(name), plain(value))),
   ];
 }
 
-const load = () => fill(host, () => api('/api/v1/status'), (status) => {
-  byId('as-of').textContent = `As of ${utc(status.server_time_utc ?? Date.now()).slice(11)} UTC`;
+function take(status) {
+  byId('as-of').textContent = `As of ${utc(status.server_time_utc).slice(11)} UTC`;
   return show(status);
-});
+}
+
+const load = () => fill(host, () => api('/api/v1/status'), take);
 
 let isShown = true;
 onShown((shown) => {
   isShown = shown;
   if (shown) load();
 });
+// The windows of the day move on without an event.
 setInterval(() => { if (isShown && !document.hidden) load(); }, PACE);
 load();
-startPanel((event) => { if (['status', 'bot_state', 'refresh'].includes(event.event)) load(); });
+startPanel(({ event, data }) => {
+  if (event === 'status' && isShown) fill(host, async () => data, take);
+  else if (event === 'refresh') load();
+});
