@@ -378,17 +378,60 @@ fn a_core_that_ends_in_the_middle_goes_on_where_it_was() {
     assert_eq!(folders, 1, "it went on in its folder");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_child_of_a_core_that_is_killed_ends_and_the_next_core_goes_on() {
+    let bot = Bot::new();
+    let id = bot.submit(Op::SweepSubmit, &sweep());
+    bot.wait(Op::Sweep, &id, |job| job["progress"]["done"].as_u64().is_some_and(|done| done > 0));
+    let folder = bot.stop();
+    let trials = || {
+        let tuning = fs::read_dir(folder.path().join("backtest_results/strategy_tuning")).expect("a folder");
+        let logs = tuning.map(|entry| entry.expect("an entry").path().join("trials.jsonl"));
+        logs.filter_map(|log| fs::read_to_string(log).ok()).map(|log| log.lines().count()).sum::<usize>()
+    };
+    let before = trials();
+    let mut core = std::process::Command::new(env!("CARGO_BIN_EXE_tbot"))
+        .args(["core", "--data-dir"])
+        .arg(folder.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("a core");
+    let begun = Instant::now();
+    while trials() <= before {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the core does not go on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    core.kill().expect("killed");
+    core.wait().expect("ended");
+    let path = folder.path().canonicalize().expect("a path");
+    while !processes_in(&path).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the child lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut bot = Bot::on(folder);
+    bot.log_in();
+    assert_eq!(bot.end(Op::Sweep, &id, "finished")["sweep"]["trials"], 500);
+}
+
+/// Processes that were started in a folder.
+#[cfg(target_os = "linux")]
+fn processes_in(folder: &Path) -> Vec<i32> {
+    fs::read_dir("/proc")
+        .expect("processes")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_is_killed_is_a_failed_job_that_can_be_taken_up() {
     let bot = Bot::new();
     let id = bot.submit(Op::SweepSubmit, &sweep());
     bot.wait(Op::Sweep, &id, |job| job["progress"]["done"].as_u64().is_some_and(|done| done > 0));
     let folder = bot.folder.path().canonicalize().expect("a path");
-    let children: Vec<i32> = fs::read_dir("/proc")
-        .expect("processes")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder))
-        .collect();
+    let children = processes_in(&folder);
     assert_eq!(children.len(), 1, "one child at a time");
     let nice = fs::read_to_string(format!("/proc/{}/stat", children[0])).expect("a process");
     assert_eq!(nice.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(16)), Some("19"));

@@ -112,7 +112,7 @@ fn headline(dir: &Path) -> Value {
     let (mut entry, state) = if is_sweep(dir) {
         let summary = read_sweep_summary(dir).ok().flatten();
         let state = state_of(dir, summary.is_some());
-        let trials = count_trials(dir).unwrap_or(0);
+        let trials = sweep::trials(dir, summary.as_ref()).unwrap_or(0);
         (sweeps::entry_json(&SweepEntry { sweep: read_sweep(dir), summary, trials, name, path }), state)
     } else if is_walk_forward(dir) {
         match read_walk_forward(dir) {
@@ -149,8 +149,9 @@ fn details(dir: &Path) -> Result<Value, CliError> {
         found["summary"] = json!(read_summary(dir).map_err(store_error)?);
         found["run"] = run::described(dir)?;
     } else if is_sweep(dir) {
-        found["summary"] = json!(read_sweep_summary(dir).map_err(sweep_error)?);
-        found["sweep"] = sweep::described(dir)?;
+        let summary = read_sweep_summary(dir).map_err(sweep_error)?;
+        found["sweep"] = sweep::described(dir, summary.as_ref())?;
+        found["summary"] = json!(summary);
     } else if is_walk_forward(dir) {
         found["summary"] = json!(read_walk_forward(dir).map_err(sweep_error)?);
         found["windows"] = sweep::windows(dir)?;

@@ -32,8 +32,14 @@ impl TrialsArgs {
     }
 }
 
+/// Trials that a sweep has: by its summary, or by the lines of its log, which may be very many.
+pub fn trials(dir: &Path, summary: Option<&Value>) -> Result<u64, CliError> {
+    let finished = summary.and_then(|summary| summary["trials"]["finished"].as_u64());
+    finished.map_or_else(|| count_trials(dir).map_err(sweep_error), Ok)
+}
+
 /// What a sweep is made of, without paths of this machine.
-pub fn described(dir: &Path) -> Result<Value, CliError> {
+pub fn described(dir: &Path, summary: Option<&Value>) -> Result<Value, CliError> {
     let sweep = read_sweep(dir).map_err(sweep_error)?;
     let spec = &sweep.spec;
     Ok(json!({
@@ -55,7 +61,7 @@ pub fn described(dir: &Path) -> Result<Value, CliError> {
         "batch": spec.batch,
         "prune": spec.prune,
         "planned": spec.trials,
-        "trials": count_trials(dir).map_err(sweep_error)?,
+        "trials": trials(dir, summary)?,
         "strategies": spec.run.strategies,
     }))
 }
