@@ -266,6 +266,9 @@ mod tests {
         assert!(Statement::parse(b"").unwrap_err().contains("no column for date"));
         assert!(Statement::parse(b"date,symbol,side,qty\n").unwrap_err().contains("no column for price"));
         assert!(Statement::parse(&[0xff, 0xfe, 0x00]).unwrap_err().contains("UTF-8"));
+        let rows = |count| "date,symbol,side,qty,price\n".to_string() + &"2026-03-02,A,buy,1,1\n".repeat(count);
+        assert_eq!(Statement::parse(rows(MOST_UPLOAD_ROWS).as_bytes()).unwrap().rows.len(), MOST_UPLOAD_ROWS);
+        assert!(Statement::parse(rows(MOST_UPLOAD_ROWS + 1).as_bytes()).unwrap_err().contains("50000 rows"));
         assert!(Statement::parse(&vec![b'a'; MOST_UPLOAD_BYTES + 1]).unwrap_err().contains("bytes"));
     }
 }

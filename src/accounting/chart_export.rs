@@ -1,9 +1,9 @@
 //! A chart of accounts as Markdown, CSV or JSON.
 
-use super::books::Identity;
 use super::cells::CsvText;
 use super::chart::Chart;
-use serde_json::json;
+use super::error::BooksError;
+use serde::Serialize;
 
 /// A form of export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,34 +16,43 @@ pub enum ChartFormat {
     Json,
 }
 
-/// The chart with its metadata.
-pub(super) fn export(chart: &Chart, identity: &Identity, version: &str, updated: &str, format: ChartFormat) -> String {
+/// A chart with its metadata: the JSON of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChartDocument<'a> {
+    /// Counts up: `1`, `2`, ...
+    pub coa_version: &'a str,
+    /// Entity code.
+    pub entity: &'a str,
+    /// Jurisdiction code.
+    pub jurisdiction: &'a str,
+    /// ISO 4217.
+    pub currency_code: &'a str,
+    /// When this version was made.
+    pub last_updated_utc: &'a str,
+    /// Accounts by code.
+    pub accounts: &'a Chart,
+}
+
+/// The chart in a form.
+pub(super) fn export(document: &ChartDocument<'_>, format: ChartFormat) -> Result<String, BooksError> {
     match format {
-        ChartFormat::Markdown => markdown(chart, identity, version, updated),
-        ChartFormat::Csv => csv(chart),
+        ChartFormat::Markdown => Ok(markdown(document)),
+        ChartFormat::Csv => Ok(csv(document.accounts)),
         ChartFormat::Json => {
-            let value = json!({
-                "coa_version": version,
-                "entity": identity.entity,
-                "jurisdiction": identity.jurisdiction,
-                "currency_code": identity.currency_code,
-                "last_updated_utc": updated,
-                "accounts": chart,
-            });
-            format!("{value:#}\n")
+            let json = serde_json::to_string_pretty(document).map_err(|e| BooksError::Damaged(e.to_string()))?;
+            Ok(json + "\n")
         }
     }
 }
 
-fn markdown(chart: &Chart, identity: &Identity, version: &str, updated: &str) -> String {
+fn markdown(document: &ChartDocument<'_>) -> String {
+    let ChartDocument { coa_version, entity, jurisdiction, currency_code, last_updated_utc, accounts } = document;
     let mut text = format!(
-        "# Chart of accounts\n\nEntity {}, jurisdiction {}, currency {}, version {version} of {updated}.\n\n\
-         | code | name | type | active | description |\n| --- | --- | --- | --- | --- |\n",
-        markdown_cell(&identity.entity),
-        markdown_cell(&identity.jurisdiction),
-        identity.currency_code,
+        "# Chart of accounts\n\nEntity {entity}, jurisdiction {jurisdiction}, currency {currency_code}, version \
+         {coa_version} of {last_updated_utc}.\n\n| code | name | type | active | description |\n\
+         | --- | --- | --- | --- | --- |\n"
     );
-    for (depth, account) in chart.tree() {
+    for (depth, account) in accounts.tree() {
         text += &format!(
             "| {} | {}{} | {} | {} | {} |\n",
             account.code,

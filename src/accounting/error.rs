@@ -57,6 +57,9 @@ pub enum BooksError {
     /// There is no such upload.
     #[error("there is no upload {0}")]
     UnknownUpload(i64),
+    /// An upload that a later one replaced.
+    #[error("a file was uploaded after upload {0}; compare that one")]
+    Superseded(i64),
     /// There is no such discrepancy.
     #[error("there is no discrepancy {0}")]
     UnknownDiscrepancy(i64),

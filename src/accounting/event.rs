@@ -274,7 +274,8 @@ impl Happening {
 /// Something that happened, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// What makes it one event, such as the broker and its execution id. Unique over all events.
+    /// What makes it one event, unique over all events: of a fill `BROKER:execution id`, by which a broker's file is
+    /// compared.
     pub reference: String,
     /// When.
     pub time: Nanos,

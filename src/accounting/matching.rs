@@ -63,9 +63,10 @@ pub(super) struct Found {
     pub detail: String,
 }
 
-/// The execution id as brokers tell it: what follows the last colon of a reference such as `ALPACA:id`.
+/// The execution id as brokers tell it: what follows the first colon of a reference such as `ALPACA:id`. Ids have
+/// colons of their own.
 pub(super) fn execution_id(reference: &str) -> &str {
-    reference.rsplit(':').next().unwrap_or(reference)
+    reference.split_once(':').map_or(reference, |(_, id)| id)
 }
 
 /// Pairs (line, entry) that agree, and everything else.
@@ -105,7 +106,8 @@ pub(super) fn compare(rows: &[StatementRow], booked: Vec<Booked>) -> (Vec<(i64, 
         rest.retain(|row| {
             let key = (row.date.as_str(), row.symbol.as_str(), row.side.as_str());
             let mut candidates = by_day.get(&key).into_iter().flatten();
-            let fits = |k: &&usize| !taken[**k] && (!must_agree || difference(row, &booked[**k]).is_none());
+            let agrees = |fill: &Booked| fill.fill.quantity == row.quantity && difference(row, fill).is_none();
+            let fits = |k: &&usize| !taken[**k] && (!must_agree || agrees(&booked[**k]));
             let Some(&k) = candidates.find(fits) else { return true };
             pair(row, k, &mut taken, &mut found);
             false

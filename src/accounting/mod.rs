@@ -38,14 +38,14 @@ mod posting;
 
 pub use account::{Account, AccountType, SystemAccount};
 pub use books::{
-    AccountBalance, Activity, Books, ChartVersion, Deed, Discrepancy, Entry, EntryDraft, EntryPage, EntryQuery,
-    Holding, Identity, LedgerFormat, Outcome, Posted, RealisedGain, Reconciliation, Resolution, Term, TrialBalance,
-    UploadReceipt,
+    AccountBalance, Activity, Books, ChartVersion, Deed, Discrepancy, EarlierVersion, Entry, EntryDraft, EntryPage,
+    EntryQuery, Holding, Identity, LedgerFormat, Outcome, Posted, RealisedGain, Reconciliation, Resolution, Term,
+    TrialBalance, UploadReceipt,
 };
 pub use broker_csv::{MOST_UPLOAD_BYTES, MOST_UPLOAD_ROWS, RowError, Statement, StatementRow};
 pub use cells::safe_cell;
 pub use chart::{ChangedAccount, Chart, ChartDiff, FieldChange};
-pub use chart_export::ChartFormat;
+pub use chart_export::{ChartDocument, ChartFormat};
 pub use error::{BooksError, Fault};
 pub use event::{Event, EventError, Fill, Happening, Instrument, InstrumentKind};
 pub use lines::{BalancedLines, Line, LinesError};

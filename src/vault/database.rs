@@ -12,8 +12,6 @@ use crate::market::Nanos;
 
 /// An image has at most this many bytes: encrypting takes memory and time in proportion.
 const IMAGE_LIMIT: usize = 64 * 1024 * 1024;
-/// Small pages: every save encrypts the whole image, and most tables hold a few rows.
-const PAGE_SIZE: u32 = 1024;
 /// How every SQLite image begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where the header of an image keeps the versions for writing and reading; 1 is a rollback journal, 2 is WAL.
@@ -54,7 +52,7 @@ impl Database {
     ) -> Result<Database, VaultError> {
         let failed = |source| VaultError::Database { category: file.category(), source };
         let connection = in_memory().map_err(failed)?;
-        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(failed)?;
+        connection.pragma_update(None, "page_size", file.page_size()).map_err(failed)?;
         connection.pragma_update(None, "application_id", file.application_id()).map_err(failed)?;
         connection.execute_batch(schema).map_err(failed)?;
         let mut database = Database { file, connection: Some(connection) };

@@ -178,6 +178,15 @@ impl DatabaseFile {
         }
     }
 
+    /// Bytes of a page. Every save encrypts the whole image, and most tables hold a few rows; the ledger grows, and
+    /// large pages hold a sixth more of its entries.
+    pub(super) fn page_size(self) -> u32 {
+        match self {
+            DatabaseFile::Users | DatabaseFile::Coa => 1024,
+            DatabaseFile::Ledger => 4096,
+        }
+    }
+
     /// The number in the image's header that says which database it is, so that two under the same key cannot be
     /// swapped: "tbU1", "tbL1", "tbC1" in ASCII.
     pub(super) fn application_id(self) -> i32 {

@@ -463,9 +463,7 @@ await check('a key that was exchanged halts the bot: the error page says what is
   await page.selectOption('#rotate-category', 'smtp');
   await page.click('#rotate button');
   await page.fill('dialog input[type="password"]', USER.password);
-  await page.click('dialog button.primary');
-  await page.waitForSelector('dialog', { state: 'detached' });
-  await page.waitForLoadState();
+  await Promise.all([page.waitForEvent('load'), page.click('dialog button.primary')]);
   await ready(page);
   await page.click('#acknowledge');
   await page.waitForURL('**/main**');

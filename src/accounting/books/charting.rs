@@ -2,7 +2,7 @@
 
 use super::super::account::Account;
 use super::super::chart::{Chart, ChartDiff};
-use super::super::chart_export::{ChartFormat, export};
+use super::super::chart_export::{ChartDocument, ChartFormat, export};
 use super::super::error::BooksError;
 use super::{Books, COA_SCHEMA, Deed, Identity, check_note, database, rows};
 use crate::market::{Nanos, format_time};
@@ -125,9 +125,24 @@ impl Books {
         Ok(&self.version)
     }
 
+    /// The chart in force with its metadata.
+    pub fn chart_document(&self) -> ChartDocument<'_> {
+        ChartDocument {
+            coa_version: &self.version.coa_version,
+            entity: &self.identity.entity,
+            jurisdiction: &self.identity.jurisdiction,
+            currency_code: &self.identity.currency_code,
+            last_updated_utc: &self.version.utc,
+            accounts: &self.chart,
+        }
+    }
+
     /// The chart for documents and spreadsheets.
-    pub fn export_chart(&self, format: ChartFormat) -> String {
-        export(&self.chart, &self.identity, &self.version.coa_version, &self.version.utc, format)
+    ///
+    /// # Errors
+    /// The JSON could not be written.
+    pub fn export_chart(&self, format: ChartFormat) -> Result<String, BooksError> {
+        export(&self.chart_document(), format)
     }
 
     /// Accounts that have entries.

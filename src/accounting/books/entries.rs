@@ -53,6 +53,17 @@ pub struct Entry {
     pub balance: Option<Decimal>,
 }
 
+/// What an entry was before it was edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EarlierVersion {
+    /// The entry in that version.
+    pub entry: Entry,
+    /// Until when.
+    pub replaced_utc: String,
+    /// Who edited it.
+    pub replaced_by: String,
+}
+
 /// An entry that a user writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryDraft {
@@ -145,11 +156,11 @@ impl Books {
         Ok(self.ledger.read(|db| page(db, query))?)
     }
 
-    /// Earlier versions of an entry, the newest first: what it was until when, and who replaced it.
+    /// Earlier versions of an entry, the newest first.
     ///
     /// # Errors
     /// There is no such entry, or the database refused.
-    pub fn entry_history(&self, id: i64) -> Result<Vec<(Entry, String, String)>, BooksError> {
+    pub fn entry_history(&self, id: i64) -> Result<Vec<EarlierVersion>, BooksError> {
         self.entry(id)?.ok_or(BooksError::UnknownEntry(id))?;
         let sql = "SELECT content, replaced_utc, replaced_by FROM history WHERE entry = ?1 ORDER BY version DESC";
         let read = |db: &Connection| {
@@ -157,7 +168,7 @@ impl Books {
             let rows = statement.query_map([id], |row| {
                 let content: String = row.get(0)?;
                 let entry = serde_json::from_str(&content).map_err(|error| super::rows::bad(0, error))?;
-                Ok((entry, row.get(1)?, row.get(2)?))
+                Ok(EarlierVersion { entry, replaced_utc: row.get(1)?, replaced_by: row.get(2)? })
             })?;
             rows.collect()
         };

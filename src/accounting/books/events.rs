@@ -9,7 +9,7 @@ use super::rows::{book_date, insert_closing, lots_of, store_lots};
 use super::{Books, charting, database};
 use crate::market::{Nanos, format_time};
 use crate::vault::Storage;
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Books {
     }
 
     fn known(&self, event: &Event) -> Result<Option<Posted>, BooksError> {
-        let found = self.ledger.read(|db| find(db, &event.reference))?;
+        let found = self.ledger.read(|db| find(db, event))?;
         found.map(|found| compare(found, event)).transpose()
     }
 }
@@ -64,12 +64,16 @@ pub(super) fn statement_reference(execution: &str) -> String {
     format!("{STATEMENT}{execution}")
 }
 
-/// The entry of a reference, or of its execution id if that was booked from a broker's file: what arrives late is not
-/// booked twice.
-fn find(db: &rusqlite::Connection, reference: &str) -> rusqlite::Result<Option<(i64, String)>> {
-    let from_file = statement_reference(execution_id(reference));
-    let mut statement = db.prepare_cached("SELECT id, event FROM entries WHERE reference IN (?1, ?2) ORDER BY id")?;
-    statement.query_row([reference, &from_file], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+/// The entry of an event: of its reference, or, of a fill, of its execution id if that was booked from a broker's file,
+/// so that what arrives late is not booked twice.
+fn find(db: &rusqlite::Connection, event: &Event) -> rusqlite::Result<Option<(i64, String)>> {
+    let reference = event.reference.as_str();
+    let is_fill = matches!(event.what, Happening::Fill(_));
+    let from_file = |id: &str| is_fill.then(|| statement_reference(id));
+    let references = params![reference, from_file(reference), from_file(execution_id(reference))];
+    let mut statement =
+        db.prepare_cached("SELECT id, event FROM entries WHERE reference IN (?1, ?2, ?3) ORDER BY id")?;
+    statement.query_row(references, |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 fn compare((entry, stored): (i64, String), event: &Event) -> Result<Posted, BooksError> {
@@ -83,7 +87,7 @@ pub(super) fn parse(entry: i64, stored: &str) -> Result<Happening, BooksError> {
 }
 
 pub(super) fn post_one(tx: &Transaction<'_>, event: &Event, now: Nanos) -> Result<Posted, BooksError> {
-    if let Some(found) = find(tx, &event.reference).map_err(database)? {
+    if let Some(found) = find(tx, event).map_err(database)? {
         return compare(found, event);
     }
     let open = match event.what.instrument() {

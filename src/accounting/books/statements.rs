@@ -15,6 +15,7 @@ use chrono::NaiveTime;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// When a fill of a file is booked, which tells its date only: the close of the exchange.
 const CLOSE: NaiveTime = NaiveTime::from_hms_opt(16, 0, 0).unwrap();
@@ -93,7 +94,7 @@ pub struct Discrepancy {
 }
 
 impl Books {
-    /// Takes in a CSV file of the broker.
+    /// Takes in a CSV file of the broker. Of earlier files only rows with open discrepancies are kept.
     ///
     /// # Errors
     /// The file cannot be read or has no execution, the proof is of another deed, or it cannot be saved.
@@ -111,6 +112,10 @@ impl Books {
             return Err(BooksError::Statement(format!("it has no execution{first}")));
         }
         let upload_id = self.change_ledger(storage, now, |tx| {
+            // Of earlier files only what still has to be decided is kept: the database has a limit.
+            let sql = "DELETE FROM upload_rows WHERE (upload, line) NOT IN
+                (SELECT upload, line FROM discrepancies WHERE action IS NULL AND line IS NOT NULL)";
+            tx.execute(sql, []).map_err(database)?;
             let sql = "INSERT INTO uploads (utc, user) VALUES (?1, ?2)";
             tx.execute(sql, params![format_time(now), user]).map_err(database)?;
             let upload = tx.last_insert_rowid();
@@ -124,10 +129,11 @@ impl Books {
         Ok(UploadReceipt { upload_id, rows: rows.len(), errors })
     }
 
-    /// Compares an upload with the ledger. Repeated, it replaces what it found and was not resolved.
+    /// Compares the latest upload with the ledger. What it finds about a fill replaces what was found before and was not
+    /// resolved.
     ///
     /// # Errors
-    /// There is no such upload, the proof is of another deed, or it cannot be saved.
+    /// There is no such upload or it is not the latest, the proof is of another deed, or it cannot be saved.
     pub fn reconcile(
         &mut self,
         storage: Storage<'_>,
@@ -136,6 +142,11 @@ impl Books {
     ) -> Result<Reconciliation, BooksError> {
         deed.require(Action::LedgerReconcile)?;
         let now = deed.now;
+        let latest: Option<i64> =
+            self.ledger.read(|db| db.query_row("SELECT MAX(id) FROM uploads", [], |row| row.get(0)))?;
+        if latest.is_some_and(|latest| (1..latest).contains(&upload)) {
+            return Err(BooksError::Superseded(upload));
+        }
         let rows = self.ledger.read(|db| upload_rows(db, upload))?;
         if rows.is_empty() {
             return Err(BooksError::UnknownUpload(upload));
@@ -146,16 +157,11 @@ impl Books {
             tx.execute("UPDATE upload_rows SET entry = NULL WHERE upload = ?1", [upload]).map_err(database)?;
             for (line, entry) in &matched {
                 let sql = "UPDATE upload_rows SET entry = ?3 WHERE upload = ?1 AND line = ?2";
-                tx.execute(sql, params![upload, line, entry]).map_err(database)?;
+                tx.prepare_cached(sql)
+                    .and_then(|mut update| update.execute(params![upload, line, entry]))
+                    .map_err(database)?;
             }
-            tx.execute("DELETE FROM discrepancies WHERE upload = ?1 AND action IS NULL", [upload]).map_err(database)?;
-            for Found { line, entry, kind, detail } in &found {
-                let sql = "INSERT INTO discrepancies (upload, kind, line, entry, detail, found_utc)
-                    SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM discrepancies
-                    WHERE upload = ?1 AND kind = ?2 AND line IS ?3 AND entry IS ?4 AND detail = ?5)";
-                let values = params![upload, kind.word(), line, entry, detail, format_time(now)];
-                tx.execute(sql, values).map_err(database)?;
-            }
+            replace_open(tx, upload, &matched, &found, now).map_err(database)?;
             Ok(result)
         })
     }
@@ -223,6 +229,39 @@ fn upload_rows(db: &Connection, upload: i64) -> rusqlite::Result<Vec<StatementRo
         serde_json::from_str(&content).map_err(|error| rows::bad(0, error))
     })?;
     rows.collect()
+}
+
+/// Puts what was found in place of what is open about the same fills. What was resolved in this upload stays so.
+fn replace_open(
+    tx: &Transaction<'_>,
+    upload: i64,
+    matched: &[(i64, i64)],
+    found: &[Found],
+    now: Nanos,
+) -> rusqlite::Result<()> {
+    let entries: HashSet<i64> =
+        matched.iter().map(|pair| pair.1).chain(found.iter().filter_map(|found| found.entry)).collect();
+    let details: HashSet<&str> = found.iter().map(|found| found.detail.as_str()).collect();
+    let known: Vec<Discrepancy> =
+        tx.prepare(&format!("{DISCREPANCY} ORDER BY id"))?.query_map([], discrepancy)?.collect::<Result<_, _>>()?;
+    let (open, resolved): (Vec<_>, Vec<_>) = known.iter().partition(|known| known.action.is_none());
+    for old in open {
+        let is_same_fill = old.entry.is_some_and(|entry| entries.contains(&entry));
+        if is_same_fill || old.upload_id == upload || details.contains(old.detail.as_str()) {
+            tx.prepare_cached("DELETE FROM discrepancies WHERE id = ?1")?.execute([old.id])?;
+        }
+    }
+    let resolved: HashSet<(Option<i64>, &str)> =
+        resolved.iter().filter(|old| old.upload_id == upload).map(|old| (old.line, old.detail.as_str())).collect();
+    let sql =
+        "INSERT INTO discrepancies (upload, kind, line, entry, detail, found_utc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut insert = tx.prepare_cached(sql)?;
+    for Found { line, entry, kind, detail } in found {
+        if !resolved.contains(&(*line, detail.as_str())) {
+            insert.execute(params![upload, kind.word(), line, entry, detail, format_time(now)])?;
+        }
+    }
+    Ok(())
 }
 
 /// Books the fill of a row that the ledger has not, at the close of its trade date.

@@ -211,15 +211,15 @@ fn exports_are_harmless_in_documents_and_spreadsheets() {
     house
         .edit("1", with("5900", |a| (a.name, a.description) = ("=HYPERLINK(1)".into(), "a|b <i> \"q\", *x*".into())))
         .unwrap();
-    let markdown = house.books.export_chart(ChartFormat::Markdown);
+    let markdown = house.books.export_chart(ChartFormat::Markdown).unwrap();
     assert!(markdown.contains("Entity ACME, jurisdiction US, currency USD, version 2 of 2026-03-03T15"), "{markdown}");
     assert!(markdown.contains("| 1210 | &emsp;&emsp;Shares held | asset | yes |"), "{markdown}");
     assert!(markdown.contains("| a\\|b &lt;i> \"q\", \\*x\\* |\n"), "{markdown}");
 
-    let csv = house.books.export_chart(ChartFormat::Csv);
+    let csv = house.books.export_chart(ChartFormat::Csv).unwrap();
     assert!(csv.contains("\r\n5900,'=HYPERLINK(1),expense,5000,USD,true,\"a|b <i> \"\"q\"\", *x*\"\r\n"), "{csv}");
 
-    let json: serde_json::Value = serde_json::from_str(&house.books.export_chart(ChartFormat::Json)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&house.books.export_chart(ChartFormat::Json).unwrap()).unwrap();
     assert_eq!((&json["coa_version"], &json["entity"]), (&"2".into(), &"ACME".into()));
     // What is exported can be handed in again.
     let accounts: Vec<Account> = serde_json::from_value(json["accounts"].clone()).unwrap();

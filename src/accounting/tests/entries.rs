@@ -1,7 +1,7 @@
 //! Entries of users, and pages of the ledger.
 
 use super::harness::{House, T0, d, day, fill};
-use crate::accounting::{BooksError, Entry, EntryDraft, EntryQuery, Happening, Line};
+use crate::accounting::{BooksError, EarlierVersion, Entry, EntryDraft, EntryQuery, Happening, Line};
 use crate::vault::audit::Action;
 use chrono::NaiveDate;
 
@@ -103,12 +103,12 @@ fn an_edit_keeps_the_earlier_version_and_refuses_a_stale_one() {
 
     let reopened = house.reopened();
     let history = reopened.entry_history(id).unwrap();
-    let told: Vec<String> = history
-        .iter()
-        .map(|(e, utc, by)| format!("{} {} {} {} {}", e.version, e.memo, e.date, &utc[..10], by))
-        .collect();
+    let told = history.iter().map(|EarlierVersion { entry, replaced_utc, replaced_by }| {
+        format!("{} {} {} {} {replaced_by}", entry.version, entry.memo, entry.date, &replaced_utc[..10])
+    });
+    let told: Vec<String> = told.collect();
     assert_eq!(told, ["2 interest of March 2026-03-02 2026-03-03 bob", "1 interest 2026-03-02 2026-03-03 bob"]);
-    assert_eq!(history[1].0.lines, first.lines);
+    assert_eq!(history[1].entry.lines, first.lines);
     assert!(matches!(reopened.entry_history(99), Err(BooksError::UnknownEntry(99))));
 }
 

@@ -136,10 +136,37 @@ fn a_discrepancy_is_resolved_once_with_a_note_and_stays_resolved() {
 }
 
 #[test]
+fn a_later_file_replaces_what_an_earlier_one_left_open() {
+    let mut house = house();
+    let part = "date,symbol,side,qty,price,execution_id\n2026-03-03,MSFT,buy,7,400,77\n2026-03-02,SPY,sell,1,500,4\n";
+    house.upload(part).unwrap();
+    // MSFT is missing in the ledger, the three trades in AAPL and the purchase of SPY at the broker.
+    assert_eq!(house.reconcile(1).unwrap(), (1, 5));
+    let whole = format!(
+        "{part}2026-03-02,AAPL,buy,100,10,1\n2026-03-02,AAPL,buy,100,10.5,2\n2026-03-02,AAPL,sell,49,11,3\n\
+         2026-03-03,SPY,buy,1,499,5\n"
+    );
+    house.upload(&whole).unwrap();
+    let superseded = house.reconcile(1).unwrap_err();
+    assert_eq!(superseded.to_string(), "a file was uploaded after upload 1; compare that one");
+    // The row that is still open can be decided about, with what the first file said.
+    assert_eq!(house.open().len(), 5);
+    assert_eq!(house.reconcile(2).unwrap(), (4, 2));
+    assert_eq!(
+        house.open(),
+        [
+            "Some(2) None missing_in_ledger: the broker tells of 2026-03-03 buy 7 MSFT at 400",
+            "Some(6) Some(3) differs: quantity: broker 49, ledger 50",
+        ]
+    );
+    assert!(house.books.discrepancies(true).unwrap().iter().all(|d| d.upload_id == 2));
+}
+
+#[test]
 fn a_missing_fill_is_booked_from_the_file_and_not_again_when_it_arrives() {
     let mut house = house();
     house
-        .upload("date,symbol,side,qty,price,fees,execution_id\n2026-03-03,MSFT,buy,7,400,0.35,77\n2026-03-03,SPY,buy,2,499,0,\n")
+        .upload("date,symbol,side,qty,price,fees,execution_id\n2026-03-03,MSFT,buy,7,400,0.35,2026::77\n2026-03-03,SPY,buy,2,499,0,\n")
         .unwrap();
     house.reconcile(1).unwrap();
     let all = house.books.discrepancies(true).unwrap();
@@ -149,13 +176,16 @@ fn a_missing_fill_is_booked_from_the_file_and_not_again_when_it_arrives() {
     house.resolve(missing, Resolution::Book, "lost in the outage").unwrap();
     let entry = house.books.entry(6).unwrap().unwrap();
     assert_eq!((entry.date.as_str(), entry.utc.as_str()), ("2026-03-03", "2026-03-03T21:00:00.000000000Z"));
-    assert_eq!((entry.reference.as_deref(), &entry.flags[..]), (Some("statement:77"), &["reconciled".to_string()][..]));
+    assert_eq!(
+        (entry.reference.as_deref(), &entry.flags[..]),
+        (Some("statement:2026::77"), &["reconciled".to_string()][..])
+    );
     assert_eq!(house.books.position(&Instrument::share("MSFT")).unwrap(), d("7"));
     assert_eq!(house.books.discrepancies(false).unwrap()[1].entry, Some(6));
     // The row now has its entry, and the broker's late report of it is known.
     assert_eq!(house.reconcile(1).unwrap(), (1, 1));
     let storage = Storage { disk: &house.disk, keys: &house.keys };
-    let late = |fees: &str| Event::new("ALPACA:77", day(1), fill("buy 7 MSFT at 400", fees, "0"));
+    let late = |fees: &str| Event::new("ALPACA:2026::77", day(1), fill("buy 7 MSFT at 400", fees, "0"));
     assert_eq!(house.books.post(storage, &[late("0.35")], day(1)).unwrap()[0].outcome, Outcome::Already);
     assert_eq!(house.books.post(storage, &[late("0.36")], day(1)).unwrap()[0].outcome, Outcome::Conflict);
     assert_eq!(house.books.position(&Instrument::share("MSFT")).unwrap(), d("7"));

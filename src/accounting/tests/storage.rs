@@ -111,7 +111,7 @@ fn a_stop_or_a_full_disk_at_any_step_leaves_all_of_a_batch_or_nothing() {
 fn the_ledger_tells_how_full_it_is() {
     let mut house = House::new();
     let empty = house.books.fullness().unwrap();
-    assert!(empty > 0.0 && empty < 0.001, "{empty}");
+    assert!(empty > 0.0 && empty < 0.01, "{empty}");
     let event = |k| Event::new(format!("A:{k}"), day(0), fill("buy 1 AAPL at 10", "1", "0"));
     let events: Vec<Event> = (0..200).map(event).collect();
     let storage = Storage { disk: &house.disk, keys: &house.keys };

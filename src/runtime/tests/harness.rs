@@ -163,6 +163,11 @@ impl Bot {
         page.entries.into_iter().rev().map(words).collect()
     }
 
+    /// Waits for what the core does by itself.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Asks the core.
     pub fn answer(&self, request: Request) -> Reply {
         self.runtime.block_on(self.core.answer(request))

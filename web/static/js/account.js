@@ -1,6 +1,6 @@
 // Own credentials and sessions; for admins, all users.
 
-import { api, busy, byId, el, empty, fill, isAdmin, outcome, table, time, userId } from './shared_utils.js';
+import { api, busy, byId, el, empty, fill, isAdmin, outcome, table, time, userId, utc } from './shared_utils.js';
 import { ask } from './dialog.js';
 import { startPanel } from './panel.js';
 import { watchPassword } from './password.js';
@@ -27,13 +27,13 @@ function browserName(agent = '') {
 
 function sessionTable(sessions, revoke) {
   if (sessions.length === 0) return empty('There is no session.');
+  const newest = sessions.toSorted((a, b) => (a.last_seen_utc < b.last_seen_utc ? 1 : -1));
   return table('Sessions', [
     { title: 'Browser', cell: (one) => el('span', { title: one.agent ?? '' }, browserName(one.agent), one.current ? el('span', { class: 'tag good' }, 'this one') : null) },
     { title: 'Address', cell: (one) => one.ip },
-    { title: 'Since (UTC)', cell: (one) => time(one.created_utc) },
-    { title: 'Last seen (UTC)', cell: (one) => time(one.last_seen_utc) },
+    { title: 'Last seen (UTC)', cell: (one) => el('span', { title: `Logged in at ${utc(one.created_utc)} UTC` }, time(one.last_seen_utc)) },
     { title: '', end: true, cell: (one) => (one.current ? '' : el('button', { type: 'button', class: 'small', 'aria-label': `End the session of ${one.ip}`, on: { click: () => revoke(one) } }, 'End')) },
-  ], sessions);
+  ], newest);
 }
 
 const sessionsOf = (id) => api(`/api/v1/users/${id}/sessions`);

@@ -5,9 +5,10 @@ import { ask } from './dialog.js';
 
 const said = byId('outcome');
 
-/** The reasons that a refusal gives, wherever it puts them. */
+/** The reasons that a refusal gives: one by one, or else its sentence. */
 function reasons(error) {
-  return [error.message, ...Object.entries(error.fields ?? {}).map(([name, why]) => `${name}: ${why}`)];
+  const list = Object.values(error.fields ?? {});
+  return list.length ? list : [error.message];
 }
 
 byId('acknowledge')?.addEventListener('click', ({ currentTarget }) => busy(currentTarget, async () => {

@@ -159,12 +159,12 @@ function help() {
   const off = el('input', { type: 'checkbox', id: 'keys-off', checked: keysAreOff() });
   off.addEventListener('change', () => localStorage.setItem(KEYS_OFF, off.checked ? '1' : '0'));
   tell({
-    title: 'Keys',
+    title: 'Shortcuts',
     body: [
       el('table', {}, el('tbody', {},
         links.map((link) => row(['g', link.dataset.key], link.textContent)),
         row(['/'], 'To the filter of the panel'), row(['?'], 'This list'), row(['Esc'], 'Close a dialog'))),
-      el('div', { class: 'check' }, off, el('label', { for: 'keys-off' }, 'Switch these keys off')),
+      el('div', { class: 'check' }, off, el('label', { for: 'keys-off' }, 'Switch the shortcuts off')),
     ],
   });
 }

@@ -188,6 +188,9 @@ function faults(error) {
   const count = Object.keys(error.fields).length;
   const text = rest.length ? rest.join(' ') : count ? `${count} ${count === 1 ? 'value is' : 'values are'} not accepted.` : error.message;
   outcome(byId('check'), text, 'bad');
+  const { activeElement } = document;
+  const first = host.querySelector('[aria-invalid="true"]');
+  if (first && first !== activeElement) byId('check').append(' ', el('button', { type: 'button', class: 'small', on: { click: () => first.focus() } }, 'Show'));
   byId('review').disabled = error.status === 422;
 }
 

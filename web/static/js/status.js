@@ -16,23 +16,26 @@ function tile(name, value, detail, kind = '') {
 const trend = (value) => (Number(value) > 0 ? 'up' : Number(value) < 0 ? 'down' : '');
 const isInstant = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
 
+/** The name of a field as a heading. */
+const title = (name) => words(name).replace(/^./, (letter) => letter.toUpperCase());
+
 /** Any value for people. */
 function plain(value) {
   if (value === null || value === undefined || value === '') return el('span', { class: 'muted' }, 'none');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'number') return number(value, Number.isInteger(value) ? 0 : 2);
   if (isInstant(value)) return time(value);
-  if (Array.isArray(value)) return value.length ? value.map((one) => (typeof one === 'object' ? JSON.stringify(one) : words(one))).join(', ') : el('span', { class: 'muted' }, 'none');
+  if (Array.isArray(value)) return value.length ? value.map((one) => (typeof one === 'object' ? JSON.stringify(one) : String(one))).join(', ') : el('span', { class: 'muted' }, 'none');
   if (typeof value === 'object') return facts(value);
-  return words(value);
+  return String(value);
 }
 
 function facts(object) {
-  return el('dl', { class: 'facts' }, Object.entries(object).flatMap(([name, value]) => [el('dt', {}, words(name)), el('dd', {}, plain(value))]));
+  return el('dl', { class: 'facts' }, Object.entries(object).flatMap(([name, value]) => [el('dt', {}, title(name)), el('dd', {}, plain(value))]));
 }
 
-function panel(title, ...content) {
-  return el('section', { class: 'panel' }, el('h2', {}, title), content);
+function panel(heading, ...content) {
+  return el('section', { class: 'panel' }, el('h2', {}, heading), content);
 }
 
 const PARTS = { before: 'not yet', analysis: 'analysing', entries: 'entries open', monitoring: 'monitoring', over: 'over', disabled: 'disabled' };
@@ -42,7 +45,7 @@ const clock = (instant) => el('time', { datetime: instant, title: `${newYorkTime
 function windowsPanel(windows) {
   if (!windows) return panel('Strategies today', empty('There are no settings, so there is no schedule.'));
   const next = windows.next_session ? `The next session is ${windows.next_session}.` : '';
-  if (!windows.open) return panel('Strategies today', empty(`The exchange is closed today. ${next}`));
+  if (!windows.open) return panel('Strategies today', el('p', { class: 'muted' }, `The exchange is closed today. ${next}`));
   const hours = `Session ${utc(windows.session_open_utc).slice(11, 16)} to ${utc(windows.session_close_utc).slice(11, 16)} UTC${windows.early_close ? ', early close' : ''}`;
   return panel('Strategies today', el('p', { class: 'about' }, hours), table('Strategy windows, UTC', [
     { title: 'Strategy', cell: (one) => words(one.strategy).toUpperCase() },
@@ -131,7 +134,7 @@ function show(status) {
     el('div', { class: 'pair' },
       panel('Session', status.session ? facts(status.session) : el('p', { class: 'muted' }, 'No session runs.'), controls(status.bot_state)),
       panel('Bot', facts({ identity: status.identity?.bot_identity, version: status.version, chart_of_accounts: status.coa }))),
-    ...Object.entries(status).filter(([name, value]) => !KNOWN.includes(name) && value !== null).map(([name, value]) => panel(words(name), plain(value))),
+    ...Object.entries(status).filter(([name, value]) => !KNOWN.includes(name) && value !== null).map(([name, value]) => panel(title(name), plain(value))),
   ];
 }
 
