@@ -30,9 +30,9 @@
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`accounting`] | chart of accounts and double-entry ledger, lots, reports, reconciliation |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
-//! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
-//! | 7 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
-//! | 8 | [`cli`] | one file a command; the only room that prints |
+//! | 7 | [`runtime`] | the core process: states of the bot, phases, control flags, jobs |
+//! | 8 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
+//! | 9 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod accounting;

@@ -459,6 +459,7 @@ fn what_cannot_be_run_is_refused_by_its_key_before_it_waits() {
     assert_eq!(backtest(json!({"strategy": "--out=/tmp/x"})), ["strategy"]);
     assert_eq!(backtest(json!({"strategy": "no_such"})), ["strategy"]);
     assert_eq!(backtest(json!({"strategy": "sma_cross", "param": {"fast": 60}})), ["spec"]);
+    assert_eq!(backtest(json!({"strategy": "sma_cross", "param": {"fast": "many"}})), ["param"]);
     assert_eq!(backtest(json!({"strategy": "signals"})), ["spec"], "it needs a file");
     assert_eq!(backtest(json!({"fill": "never"})), ["fill"]);
     assert_eq!(backtest(json!({"cash": -5})), ["cash"]);

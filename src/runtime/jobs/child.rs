@@ -42,6 +42,9 @@ impl QueryError {
     /// The key of the specification that the words are about.
     pub fn key(&self) -> Option<&'static str> {
         let QueryError::Input(words) = self else { return None };
+        if words.starts_with("parameter ") {
+            return Some("param");
+        }
         let (_, rest) = words.split_once("--")?;
         let option = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()?;
         spec::FIELDS.iter().find(|field| field.option == option).map(|field| field.key)
@@ -272,5 +275,21 @@ impl Jobs {
         };
         // Dropped, the child is killed.
         timeout(READ_TIME, work).await.unwrap_or(Err(QueryError::TooMuch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_command_line_lead_to_the_key_that_they_are_about() {
+        let key = |words: &str| QueryError::Input(words.to_string()).key();
+        assert_eq!(key("--strategy no_such: unknown; there are open, mid"), Some("strategy"));
+        assert_eq!(key("invalid value 'x' for '--latency-ms <N>': invalid digit"), Some("latency_ms"));
+        assert_eq!(key("parameter fast of strategy 'sma_cross': 'x' is not a whole number"), Some("param"));
+        assert_eq!(key("no bars: the selection leaves nothing"), None);
+        assert_eq!(key("--orders x: no such file"), None, "an option that no key stands for");
+        assert_eq!(QueryError::TooMuch.key(), None);
     }
 }

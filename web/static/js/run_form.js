@@ -69,7 +69,7 @@ export async function startForm({ list, page, host, opener, submitted }) {
       about,
       isSweep && group('Kind', field('kind', 'Kind', select([['sweep', 'Sweep'], ['walk_forward', 'Walk-forward analysis']])),
         field('train', 'Sessions to fit', text('60'), 'Walk-forward only.'), field('test', 'Sessions to test', text('20'), 'Walk-forward only.'), field('step', 'Sessions to the next window', text('20'), 'Walk-forward only.'), field('embargo', 'Sessions left out between', text('0'), 'Walk-forward only.'), check('anchored', 'Fit from the first session on (walk-forward)')),
-      group('Strategy', field('strategy', 'Strategy', strategy)),
+      group('What is run', field('strategy', 'Strategy', strategy)),
       rule, parameters,
       isSweep && group('Search', field('method', 'Method', select([['', 'as the settings say'], ['grid'], ['random'], ['bayesian'], ['genetic']])),
         field('objective', 'Objective', text('sharpe'), 'A metric; with a leading - it is made small. Several, divided by commas: the Pareto front.'),

@@ -40,7 +40,7 @@ export function tile(label, value, detail) {
 }
 
 export function panel(title, ...children) {
-  return el('section', { class: 'panel', 'aria-label': title }, el('h2', {}, title), ...children);
+  return el('section', { class: 'panel' }, el('h2', {}, title), ...children);
 }
 
 /** Names and values, one below the other. */
