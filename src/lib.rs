@@ -32,7 +32,7 @@
 //! | 6 | [`accounting`] | chart of accounts and double-entry ledger, lots, reports, reconciliation |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
-//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control |
+//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs |
 //! | 8 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
 //! | 9 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]

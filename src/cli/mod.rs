@@ -12,10 +12,12 @@ mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod job;
 mod live;
 mod optimizer;
 mod option;
 mod output;
+mod query;
 mod replay;
 mod report;
 mod run;
@@ -66,6 +68,8 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    #[command(hide = true)]
+    Query(query::Args),
     Core(core::Args),
     Web(web::Args),
     Run(run::Args),
@@ -113,6 +117,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Query(args) => query::run(&args),
         Command::Core(args) => core::run(&args),
         Command::Web(args) => web::run(&args),
         Command::Run(args) => run::run(&args),

@@ -122,7 +122,7 @@ async fn known(
         return respond::refusal(api, &Refusal::new(400, "malformed", "The address is no UTF-8 text."));
     };
     let params = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let (peer, to) = web.peer(&parts.headers, from, !api, parts.extensions.get());
     let mut call = Request {
         verb: Verb::Call,
@@ -138,8 +138,12 @@ async fn known(
     match route.kind {
         Kind::Stream => return exchange::events(&web, call).await,
         Kind::Download => return exchange::download(&web, call).await,
-        Kind::Upload => return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await,
-        Kind::Page | Kind::Form | Kind::Api => {}
+        Kind::Upload => {
+            parts.headers.remove(header::COOKIE);
+            return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await;
+        }
+        Kind::Series if wants_bytes(&parts.headers) => return exchange::download(&web, call).await,
+        Kind::Page | Kind::Form | Kind::Api | Kind::Series => {}
     }
     let work = async {
         call.body = match body_of(body).await {
@@ -226,6 +230,12 @@ impl Web {
 pub(super) fn core_away(api: bool, look: Look) -> Response {
     let away = Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
     respond::refusal_in(api, &away, look)
+}
+
+/// Whether a browser takes columns of numbers rather than JSON.
+fn wants_bytes(headers: &HeaderMap) -> bool {
+    let accepted = browser::text(headers, header::ACCEPT).unwrap_or_default();
+    accepted.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case("application/octet-stream"))
 }
 
 async fn body_of(body: Body) -> Result<Secret, Refusal> {

@@ -14,6 +14,7 @@ mod data_sets;
 mod data_vendors;
 mod determinism;
 mod indicators;
+mod jobs;
 mod live;
 mod local_alpaca;
 mod look_ahead;
