@@ -608,11 +608,7 @@ pub fn spawn(core: &Arc<Core>) {
                 Next::Ended => break,
             }
         }
-        let state = worker.with(|house| {
-            house.provisioning.running = false;
-            house.bot_state()
-        });
-        worker.tell("bot_state", serde_json::json!({ "bot_state": state.word() }));
+        worker.with(|house| house.provisioning.running = false);
     };
     if std::thread::Builder::new().name("provisioning".to_string()).spawn(work).is_err() {
         core.with(|house| house.provisioning.running = false);
