@@ -52,6 +52,11 @@ impl StrategySpec {
         Params::check(self.name, self.params, given)
     }
 
+    /// Whether it acts in a window of the session only: see [`window`](super::window).
+    pub fn has_window(&self) -> bool {
+        matches!(self.name, "open" | "mid" | "close")
+    }
+
     /// The strategy with checked parameters.
     pub fn build(&self, params: &Params, context: &BuildContext) -> Result<Box<dyn Strategy>, ParamError> {
         (self.build)(params, context)

@@ -3,6 +3,7 @@
 pub mod client;
 mod exchanges;
 mod first_run;
+mod halted;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
