@@ -82,7 +82,7 @@ pub trait Broker: Send + Sync {
     /// Replaces what is watched: bars, quotes and halts of these symbols arrive as events.
     fn watch(&self, watch: Watchlist) -> Answer<'_, ()>;
 
-    /// Sends an order and gives what the broker says of it. Repeating the call with the same ticket cannot give a
+    /// Sends an order and gives what the broker says of it, which comes as an event, too. Repeating the call with the same ticket cannot give a
     /// second order where [`Capabilities::idempotency`] says so.
     ///
     /// # Errors
