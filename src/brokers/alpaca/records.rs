@@ -18,8 +18,8 @@ use crate::trading::OrderState;
 const MARGIN: Nanos = 60 * SECOND;
 
 impl Shared {
-    /// Reports everything that the records know and we do not. With `new_orders`, orders that we do not know are looked for
-    /// too, and positions are reported.
+    /// Reports everything that the records know and we do not. With `new_orders`, orders that we do not know are
+    /// looked for too, and positions are reported.
     pub(super) async fn compare(&self, new_orders: bool) -> Result<(), BrokerError> {
         let _one_at_a_time = self.comparing.lock().await;
         let began = self.http.now();

@@ -112,12 +112,17 @@ fn an_order_does_not_wait_for_a_window_that_opens_too_late() {
 #[test]
 fn too_many_refusals_end_in_an_error_that_says_so() {
     run(async {
-        let session = Session::start(Setup::default()).await;
+        let mut session = Session::start(Setup::default()).await;
         session.server.faults("POST /v2/orders", Fault::too_many(vec![]), 4);
         let refused = session.alpaca.submit_order(buy("c-1", "AAPL", 1.0)).await.unwrap_err();
         assert!(matches!(refused, BrokerError::RateLimited { .. }), "{refused:?}");
         assert!(refused.is_definite());
         assert_eq!(session.server.count("POST /v2/orders"), 4, "one try and three repetitions");
+        // There is no such order, and so it may be sent again.
+        session.alpaca.submit_order(buy("c-1", "AAPL", 1.0)).await.unwrap();
+        session.server.fill("c-1", "1", "100");
+        let seen = session.until_ended("c-1", 1).await;
+        assert_eq!(state(&seen, "c-1"), Some(OrderState::Filled));
     });
 }
 
