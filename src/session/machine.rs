@@ -57,15 +57,14 @@ pub trait SessionVenue: BarVenue {
 
 impl SessionVenue for SimVenue {}
 
-/// An input that a session cannot take. It is a mistake of who feeds it, not something that happens.
+/// A session that cannot be made, or cannot go on. Nothing that arrives leads there: what is not usable is counted and
+/// left out, so that every journal can be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("bars that do not follow the market: {0}")]
     Growth(#[from] GrowthError),
-    #[error("symbol {found} of {symbols}")]
-    Symbol { found: u32, symbols: usize },
 }
 
 /// What was counted.
@@ -80,7 +79,7 @@ pub struct Counters {
     pub duplicate_bars: u64,
     /// Bars outside regular hours.
     pub bars_outside_session: u64,
-    /// Bars whose prices no bar can have.
+    /// Bars whose prices no bar can have, or of a symbol that the session does not have.
     pub invalid_bars: u64,
     /// Orders refused by the risk desk or the venue.
     pub rejected_orders: u64,
@@ -167,13 +166,8 @@ impl<V: SessionVenue> Session<V> {
     /// Takes an input and gives back what follows from it, in order.
     ///
     /// # Errors
-    /// An input that cannot be: the session is as it was before.
+    /// [`SessionError`]: a mistake of the program.
     pub fn handle(&mut self, input: &Input) -> Result<Vec<Output>, SessionError> {
-        if let Input::Bar(bar) = input
-            && bar.symbol as usize >= self.market.symbols.len()
-        {
-            return Err(SessionError::Symbol { found: bar.symbol, symbols: self.market.symbols.len() });
-        }
         self.counters.inputs += 1;
         self.now = self.now.max(input.time());
         match input {
@@ -255,7 +249,7 @@ impl<V: SessionVenue> Session<V> {
 
     fn bar(&mut self, input: &BarInput) -> Result<(), SessionError> {
         self.counters.bars += 1;
-        if !input.is_valid() {
+        if !input.is_valid() || input.symbol as usize >= self.market.symbols.len() {
             self.counters.invalid_bars += 1;
             return Ok(());
         }
