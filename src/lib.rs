@@ -29,9 +29,9 @@
 //! | 5 | [`backtest`] | one run from data to result |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
-//! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
-//! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
-//! | 7 | [`cli`] | one file a command; the only room that prints |
+//! | 6 | [`session`] | live trading: the state machine of a session, journal, replay, TEST_MODE |
+//! | 7 | [`runtime`] | the core process: states of the bot, phases, control flags |
+//! | 8 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod backtest;
