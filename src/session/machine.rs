@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::input::{BarInput, Command, Input};
 use super::live::{BrokerEvent, Request};
 use super::output::{LedgerFill, LogLine, Output, StageChange};
-use super::plan::{Plan, PlanError};
+use super::plan::{OpeningPosition, Plan, PlanError};
 use super::schedule::{Schedule, Stage};
 use super::steps::{Refusal, Step, Steps};
 use crate::backtest::defense;
@@ -135,8 +135,9 @@ impl<V: SessionVenue> Session<V> {
     pub fn new(plan: Plan, market: Market, venue: V) -> Result<Session<V>, SessionError> {
         let config = plan.config(&market)?;
         let setups = plan.spec.build_strategies().map_err(PlanError::from)?;
-        let core = Core::growing(&market, setups, config.limits, config.cash);
+        let mut core = Core::growing(&market, setups, config.limits, config.cash);
         let strategies = core.strategy_names();
+        adopt(&plan, &market, strategies.len(), &mut core.portfolio)?;
         let confirms = plan.spec.settings.flag(Key::TradeConfirmationRequired);
         let stream = OrderStream::new(&market, strategies.clone());
         let venue = Recorded::new(Gate::new(venue, confirms), stream);
@@ -540,6 +541,27 @@ impl<V: SessionVenue> Session<V> {
         }
         self.warnings_told = trader.core.warnings().len();
     }
+}
+
+/// Takes over the positions that an earlier session has left.
+fn adopt(plan: &Plan, market: &Market, strategies: usize, portfolio: &mut Portfolio) -> Result<(), PlanError> {
+    for position in &plan.opening {
+        let refuse = |reason| PlanError::Opening { symbol: position.symbol.clone(), reason };
+        let symbol = market.symbol(&position.symbol).ok_or_else(|| refuse("not a symbol of the session"))?;
+        let bars = &market.series[symbol.index()];
+        if usize::from(position.strategy) >= strategies {
+            return Err(refuse("there is no such strategy"));
+        }
+        let is_sound = position.qty.is_finite() && position.qty != 0.0 && position.price > 0.0;
+        if !is_sound || !position.price.is_finite() {
+            return Err(refuse("expected a number of shares and a positive price"));
+        }
+        let Some(bar) = bars.len().checked_sub(1) else { return Err(refuse("its history has no bar")) };
+        let OpeningPosition { strategy, qty, price, time, .. } = *position;
+        portfolio.adopt(strategy, symbol, qty, price, time, bar as u32);
+        portfolio.account.set_mark(symbol, bars.close[bar]);
+    }
+    Ok(())
 }
 
 /// The settings with defense mode on or off.

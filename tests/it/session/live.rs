@@ -41,8 +41,8 @@ impl Trial {
         let path = folder.join("journal");
         let venue = |plan: &Plan, _: &Market| Ok(plan.live_venue());
         let before = market.parts_before(first);
-        let recorder =
-            Recorder::begin(&path, "live-7", Mode::Live(rules), spec.clone(), 1_000, &before, venue).unwrap();
+        let (plan, history) = Plan::new("live-7", Mode::Live(rules), spec.clone(), 1_000, &before).unwrap();
+        let recorder = Recorder::begin(&path, plan, &history, venue).unwrap();
         let now = market.days[first].open - SECOND;
         let recorder = Some(recorder);
         Trial { path, recorder, broker, now, deeds: 0, kill_at: BTreeSet::new(), kills: 0, orders: Vec::new() }
