@@ -15,9 +15,7 @@ use crate::backtest::store::{RunEntry, is_run, read_summary};
 use crate::data::{LoadOptions, Source, format_bar_length, load};
 use crate::market::format_date;
 use crate::optimize::report::{Browser, Statistic, TrialPage};
-use crate::optimize::sweep::store::{
-    SweepEntry, count_trials, is_sweep, read_summary as read_sweep_summary, read_sweep,
-};
+use crate::optimize::sweep::store::{SweepEntry, is_sweep, read_summary as read_sweep_summary, read_sweep};
 use crate::optimize::walk_forward::store::{is_walk_forward, read_summary as read_walk_forward};
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value, json};
