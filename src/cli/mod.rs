@@ -18,6 +18,7 @@ mod optimizer;
 mod option;
 mod output;
 mod query;
+mod replay;
 mod report;
 mod run;
 mod run_options;
@@ -54,6 +55,7 @@ enum Command {
     Sweep(Box<sweep::Args>),
     WalkForward(Box<walk_forward::Args>),
     Verify(verify::Args),
+    Replay(replay::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
@@ -104,6 +106,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Sweep(args) => sweep::run(&args),
         Command::WalkForward(args) => walk_forward::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),

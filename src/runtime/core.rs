@@ -93,9 +93,9 @@ impl Core {
     }
 
     /// Tells whoever listens what happened.
-    pub fn tell(&self, event: &str, data: serde_json::Value) {
+    pub fn tell(&self, event: Event) {
         // Nobody listening is no failure.
-        let _ = self.events.send(Event::new(event, data));
+        let _ = self.events.send(event);
     }
 
     /// The time.
@@ -111,8 +111,7 @@ impl Core {
         let done = work(&mut house);
         let after = house.bot_state();
         if before != after {
-            // Nobody may listen.
-            let _ = self.events.send(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
+            self.tell(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
         }
         done
     }

@@ -12,12 +12,13 @@ use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::{BotState, Phase, StateError, StateFile, phase, start};
+use crate::accounting::Books;
 use crate::market::Nanos;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
 use crate::vault::users::{Storage, Users};
-use crate::vault::{Category, Disk, DiskError, DiskFinding, Keys, SecretFile, VaultError, secrets};
+use crate::vault::{Category, Disk, DiskError, DiskFinding, KeyLines, Keys, SecretFile, VaultError, secrets};
 
 /// The core cannot start at all.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +43,12 @@ pub struct House {
     pub state: StateFile,
     /// Users; `None` before the provisioning, or if their database cannot be read.
     pub users: Option<Users>,
+    /// The books; `None` as with the users.
+    pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
+    /// Takes the place of a session key that is lost: somebody must be able to log in and replace it.
+    spare: KeyLines,
     /// Failed logins.
     pub lockout: Lockout,
     /// Attempts by address.
@@ -98,7 +103,9 @@ impl House {
             audit,
             state,
             users: None,
+            books: None,
             sessions: Sessions::new(SessionRule::default()),
+            spare: KeyLines::volatile()?,
             lockout: Lockout::new(LockoutRule::default(), []),
             throttle: Throttle::default(),
             faults: Vec::new(),
@@ -149,6 +156,11 @@ impl House {
     /// The users, and where a change of them goes.
     pub fn users_to_change(&mut self) -> (Storage<'_>, Option<&mut Users>) {
         (Storage { disk: &self.disk, keys: &self.keys }, self.users.as_mut())
+    }
+
+    /// The keys of session tokens.
+    pub fn session_keys(&self) -> &KeyLines {
+        self.keys.get(Category::Session).unwrap_or(&self.spare)
     }
 
     /// The bot's state.

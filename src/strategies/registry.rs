@@ -53,6 +53,11 @@ impl StrategySpec {
         Params::check(self.name, self.params, given)
     }
 
+    /// Whether it acts in a window of the session only: see [`window`](super::window).
+    pub fn has_window(&self) -> bool {
+        matches!(self.name, "open" | "mid" | "close")
+    }
+
     /// The strategy with its parameters, for programs and forms.
     pub fn to_json(&self) -> Value {
         let param = |p: &ParamSpec| {

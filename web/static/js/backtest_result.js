@@ -147,14 +147,14 @@ export function startBacktest(id) {
     let offset = 0;
     const COLUMNS = [
       ['Symbol', 'symbol', (t) => t.symbol], ['Strategy', 'strategy', (t) => t.strategy], ['Side', 'side', (t) => (t.side === 'buy' ? 'long' : 'short')], ['Shares', 'qty', (t) => number(t.qty, t.qty % 1 === 0 ? 0 : 4), true],
-      ['Entry (UTC)', 'entry_ts', (t) => utc(t.entry_ts)], ['at', 'entry_price', (t) => number(t.entry_price, 2), true], ['Exit (UTC)', 'exit_ts', (t) => utc(t.exit_ts)], ['at', 'exit_price', (t) => number(t.exit_price, 2), true],
+      ['Entry (UTC)', 'entry_ts', (t) => utc(t.entry_ts)], ['Entry price', 'entry_price', (t) => number(t.entry_price, 2), true], ['Exit (UTC)', 'exit_ts', (t) => utc(t.exit_ts)], ['Exit price', 'exit_price', (t) => number(t.exit_price, 2), true],
       ['Result', 'pnl', (t) => gain(t.pnl), true], ['Worst', 'mae', (t) => number(t.mae, 2), true], ['Best', 'mfe', (t) => number(t.mfe, 2), true], ['Bars', 'bars_held', (t) => number(t.bars_held), true], ['Reason', 'reason', (t) => t.reason],
     ];
     const list = () => fill(rows, () => api(`${path}/trades?sort=${sort}&offset=${offset}&limit=${PAGE}`), ({ trades, total }) => {
       if (total === 0) return el('p', { class: 'empty' }, 'No trade was closed.');
       const column = sort.replace('-', '');
       const heads = COLUMNS.map(([title, key, , isNumber]) => el('th', { scope: 'col', class: isNumber ? 'number' : null, 'aria-sort': key !== column ? 'none' : sort.startsWith('-') ? 'descending' : 'ascending' },
-        el('button', { type: 'button', 'aria-label': `Sort by ${words(key)}`, on: { click: () => { sort = sort === key ? `-${key}` : key; offset = 0; list(); } } }, title)));
+        el('button', { type: 'button', on: { click: () => { sort = sort === key ? `-${key}` : key; offset = 0; list(); } } }, title)));
       const body = trades.map((trade) => el('tr', {}, COLUMNS.map(([, , cell, isNumber], k) => el(k === 0 ? 'th' : 'td', { scope: k === 0 ? 'row' : null, class: isNumber ? 'number' : null }, cell(trade))),
         el('td', { class: 'end' }, el('button', { type: 'button', class: 'small', 'aria-label': `Show the trade of ${trade.symbol} at ${utc(trade.entry_ts)}`, on: { click: () => { select.value = trade.symbol; draw(trade); host.scrollIntoView({ block: 'center' }); } } }, 'Show'))));
       const go = (to) => () => { offset = Math.max(0, to); list(); };
