@@ -11,6 +11,7 @@ use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
+use super::trading::Trading;
 use super::{BotState, Phase, StateError, StateFile, phase, start};
 use crate::accounting::Books;
 use crate::market::Nanos;
@@ -65,6 +66,8 @@ pub struct House {
     pub logs: Arc<LogBook>,
     /// How many alerts were given since the start.
     pub alerts: u64,
+    /// The trading session.
+    pub trading: Trading,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
 }
@@ -112,6 +115,7 @@ impl House {
             provisioning: Provisioning::default(),
             version: version.to_string(),
             alerts: 0,
+            trading: Trading::default(),
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
@@ -133,6 +137,7 @@ impl House {
     /// Follows other settings from now on.
     pub fn take_settings(&mut self, stored: StoredSettings) {
         self.logs.set_rule(LogRule::of(&stored.settings));
+        self.trading.follow(&stored.settings);
         self.settings = Some(stored);
     }
 

@@ -43,6 +43,8 @@ const BODIES: &[(Op, &str)] = &[
     (Op::ControlStop, ""),
     (Op::ControlKill, ""),
     (Op::ControlAcknowledge, ""),
+    (Op::OrderConfirm, ""),
+    (Op::OrderReject, ""),
     (Op::KeyRotate, "current_password"),
     (Op::BackupCreate, "kind:full|portable passphrase?"),
     (Op::BackupUpload, "current_password file:binary"),
