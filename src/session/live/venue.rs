@@ -56,6 +56,22 @@ impl Entry {
     }
 }
 
+/// An order at the broker, as we believe it to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KnownWire<'a> {
+    pub client_id: &'a str,
+    /// The order of the core that it belongs to.
+    pub order: OrderId,
+    pub symbol: SymbolId,
+    pub side: Side,
+    pub qty: f64,
+    /// Submitting: no word of it yet.
+    pub state: OrderState,
+    pub filled: f64,
+    /// In the order in which they arrived.
+    pub executions: &'a [super::broker::Execution],
+}
+
 /// The venue of a broker: see the [room](super).
 #[derive(Debug)]
 pub struct LiveVenue {
@@ -94,6 +110,24 @@ impl LiveVenue {
             is_up: false,
             positions_differ: false,
         }
+    }
+
+    /// Everything that was ever sent, by order and then in order of sending: what an adapter has to know of a
+    /// session that goes on.
+    pub fn wires(&self) -> impl Iterator<Item = KnownWire<'_>> {
+        self.entries.iter().flat_map(|(id, entry)| {
+            let request = &entry.order.get().request;
+            entry.wires.iter().map(move |wire| KnownWire {
+                client_id: &wire.client_id,
+                order: *id,
+                symbol: request.symbol,
+                side: request.side,
+                qty: wire.qty,
+                state: wire.state,
+                filled: wire.filled,
+                executions: &wire.executions,
+            })
+        })
     }
 
     /// The client order ids of everything that was ever sent, in order of id.
@@ -513,6 +547,12 @@ impl SessionVenue for LiveVenue {
 
     fn is_clear(&self) -> bool {
         self.open.iter().all(|id| self.entries[id].is_clear())
+    }
+
+    fn unresolved(&self) -> usize {
+        let is_unresolved =
+            |wire: &&Wire| wire.has_missing() || matches!(wire.state, OrderState::Submitting | OrderState::Unknown);
+        self.open.iter().map(|id| self.entries[id].wires.iter().filter(is_unresolved).count()).sum()
     }
 
     fn take_requests(&mut self) -> Vec<Request> {

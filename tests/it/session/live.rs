@@ -175,6 +175,11 @@ impl Trial {
             assert!((record.filled - theirs).abs() < 1e-6, "{what}: order {:?}: {theirs} at the broker", record);
             assert!(record.state.is_final(), "{what}: {record:?} is open");
         }
+        for wire in session.venue().wires() {
+            let theirs = self.broker.orders.get(wire.client_id).map_or(0.0, |order| order.filled());
+            assert!((wire.filled - theirs).abs() < 1e-6, "{what}: {wire:?}, at the broker {theirs}");
+        }
+        assert_eq!(session.status().unresolved_orders, 0, "{what}");
         let executions: usize = self.broker.orders.values().map(|o| o.executions.len()).sum();
         assert_eq!(portfolio.fills.len(), executions, "{what}: executions");
         let theirs: f64 = (self.broker.orders.values())
@@ -325,6 +330,10 @@ fn while_order_updates_do_not_arrive_nothing_is_opened() {
         }
     }
     assert!(trial.broker.sent.is_empty());
+    assert_eq!(
+        trial.recorder.as_ref().unwrap().session().status().entries_blocked,
+        Some("order updates do not arrive")
+    );
     let status = trial.recorder.unwrap().session().status();
     assert!(status.counters.rejected_orders > 0);
 }
