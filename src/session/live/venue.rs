@@ -17,6 +17,9 @@ const PARENT_GROUP: u32 = 1 << 31;
 /// How often a wire that cannot be canceled is tried again.
 const MOST_CANCELS: u32 = 10;
 
+/// How often executions that are missing are asked for between two connections.
+const MOST_QUESTIONS: u32 = 10;
+
 /// An order of the core.
 #[derive(Debug, Clone)]
 struct Entry {
@@ -33,6 +36,8 @@ struct Entry {
     refused: Option<(OrderState, &'static str)>,
     ended: bool,
     cancels: u32,
+    /// Questions for missing executions since the stream came up.
+    questions: u32,
 }
 
 impl Entry {
@@ -159,7 +164,12 @@ impl LiveVenue {
             self.requests.push(Request::Cancel { client_id: report.client_id.clone() });
         }
         if missing {
-            self.requests.push(Request::Resolve { client_id: report.client_id.clone() });
+            entry.questions += 1;
+            if entry.questions <= MOST_QUESTIONS {
+                self.requests.push(Request::Resolve { client_id: report.client_id.clone() });
+            } else if entry.questions == MOST_QUESTIONS + 1 {
+                self.notes.push(format!("{}: the broker does not tell all of its executions", report.client_id));
+            }
         }
         if !self.open.contains(&id) {
             self.open.push(id);
@@ -410,6 +420,7 @@ impl Venue for LiveVenue {
             refused: None,
             ended: false,
             cancels: 0,
+            questions: 0,
         };
         self.entries.insert(id, entry);
         self.open.push(id);
@@ -578,7 +589,9 @@ impl LiveVenue {
     /// canceled.
     fn ask_again(&mut self) {
         for id in &self.open {
-            for wire in self.entries[id].wires.iter().filter(|wire| !wire.is_closed()) {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            entry.questions = 0;
+            for wire in entry.wires.iter().filter(|wire| !wire.is_closed()) {
                 self.requests.push(Request::Resolve { client_id: wire.client_id.clone() });
                 if wire.canceling && wire.is_open() {
                     self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
