@@ -5,16 +5,22 @@
 
 mod backtest;
 mod calendar;
+mod check;
 mod completions;
+mod core;
 mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod job;
+mod live;
 mod optimizer;
 mod option;
 mod output;
+mod query;
 mod replay;
 mod report;
+mod run;
 mod run_options;
 mod runs;
 mod search_options;
@@ -26,6 +32,7 @@ mod sweep;
 mod trials_file;
 mod verify;
 mod walk_forward;
+mod web;
 
 pub use error::CliError;
 
@@ -61,6 +68,13 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    #[command(hide = true)]
+    Query(query::Args),
+    Core(core::Args),
+    Web(web::Args),
+    Run(run::Args),
+    SelfCheck(check::SelfCheckArgs),
+    BuildCheck(check::BuildCheckArgs),
     Completions(completions::Args),
 }
 
@@ -103,6 +117,12 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Core(args) => core::run(&args),
+        Command::Web(args) => web::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::SelfCheck(args) => check::self_check(&args),
+        Command::BuildCheck(args) => check::build_check(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
