@@ -204,11 +204,28 @@ impl Core {
             Op::AuditVerify => api::audit::verify(self, caller).await,
             Op::Logs => api::logs::list(self).await,
             Op::LogLines => api::logs::lines(self, &input).await,
+            Op::Ledger => self.work(move |house| api::ledger::page(house, &input)).await?,
+            Op::LedgerEntry => self.work(move |house| api::ledger::entry(house, &input)).await?,
+            Op::LedgerCreate => self.work(move |house| api::ledger::create(house, &by, &input)).await?,
+            Op::LedgerUpdate => self.work(move |house| api::ledger::update(house, &by, &input)).await?,
+            Op::LedgerReconcile => self.work(move |house| api::statements::reconcile(house, &by, &input)).await?,
+            Op::Discrepancies => self.work(move |house| api::statements::discrepancies(house, &input)).await?,
+            Op::DiscrepancyResolve => self.work(move |house| api::statements::resolve(house, &by, &input)).await?,
+            Op::Coa => self.work(|house| api::chart::get(house)).await?,
+            Op::CoaPut => self.work(move |house| api::chart::put(house, &by, &input)).await?,
+            Op::CoaHistory => self.work(move |house| api::chart::history(house, &input)).await?,
             Op::OpenApi => Ok(Reply::json(openapi::document(&self.with(|house| house.version.clone())))),
             // These are exchanges of another kind.
-            Op::Events | Op::LogStream | Op::BackupDownload | Op::BackupUpload | Op::LogDownload => {
-                Err(Refusal::not_found("This is not a question with one answer."))
-            }
+            Op::Events
+            | Op::LogStream
+            | Op::BackupDownload
+            | Op::BackupUpload
+            | Op::LogDownload
+            | Op::LedgerUpload
+            | Op::LedgerExport
+            | Op::CoaExport
+            | Op::TaxReport
+            | Op::ActivityReport => Err(Refusal::not_found("This is not a question with one answer.")),
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
             Op::ConfigurationSubmit => {
                 let reply = self.work(move |house| api::configuration::submit(house, &by, &input)).await?;

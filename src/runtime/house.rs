@@ -12,6 +12,7 @@ use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::{BotState, Phase, StateError, StateFile, phase, start};
+use crate::accounting::Books;
 use crate::market::Nanos;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
@@ -42,6 +43,8 @@ pub struct House {
     pub state: StateFile,
     /// Users; `None` before the provisioning, or if their database cannot be read.
     pub users: Option<Users>,
+    /// Chart of accounts and ledger; `None` before the provisioning, or if they cannot be read.
+    pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
     /// Failed logins.
@@ -98,6 +101,7 @@ impl House {
             audit,
             state,
             users: None,
+            books: None,
             sessions: Sessions::new(SessionRule::default()),
             lockout: Lockout::new(LockoutRule::default(), []),
             throttle: Throttle::default(),

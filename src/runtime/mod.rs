@@ -6,6 +6,7 @@
 
 pub mod api;
 mod background;
+mod bookkeeping;
 pub mod configuration;
 mod core;
 mod deed;

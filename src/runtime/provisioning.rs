@@ -136,7 +136,8 @@ enum Piece {
     Key(Category),
     Text(TextFile),
     Fields(SecretFile),
-    Database(DatabaseFile),
+    Users,
+    Books,
     Verify,
     Launch,
 }
@@ -150,7 +151,8 @@ fn pieces() -> Vec<(Step, Piece)> {
     pieces.extend(TextFile::ALL.map(|file| (Step::Config, Piece::Text(file))));
     let files = Group::ALL.into_iter().filter_map(Group::file);
     pieces.extend(files.map(|file| (Step::Secrets, Piece::Fields(file))));
-    pieces.push((Step::Databases, Piece::Database(DatabaseFile::Users)));
+    pieces.push((Step::Databases, Piece::Users));
+    pieces.push((Step::Databases, Piece::Books));
     pieces.push((Step::Verify, Piece::Verify));
     pieces.push((Step::Launch, Piece::Launch));
     pieces
@@ -346,9 +348,16 @@ fn work(
             secrets::write_fields(&house.disk, &house.keys, file, &fields, now)?;
             encrypted(house, file.path(), now)?;
         }
-        Piece::Database(file) => {
-            make_database(house, file, now)?;
-            encrypted(house, file.path(), now)?;
+        Piece::Users => {
+            let storage = Storage { disk: &house.disk, keys: &house.keys };
+            house.users = Some(Users::create_database(storage, now)?);
+            encrypted(house, DatabaseFile::Users.path(), now)?;
+        }
+        Piece::Books => {
+            house.open_books(now).map_err(ProvisioningError::Unfit)?;
+            for file in [DatabaseFile::Ledger, DatabaseFile::Coa] {
+                encrypted(house, file.path(), now)?;
+            }
         }
         Piece::Verify => verify(house, now)?,
         Piece::Launch => return launch(house, now),
@@ -417,14 +426,6 @@ fn fields(house: &House, file: SecretFile) -> Result<SecretFields, ProvisioningE
     Ok(fields)
 }
 
-fn make_database(house: &mut House, file: DatabaseFile, now: Nanos) -> Result<(), ProvisioningError> {
-    let storage = Storage { disk: &house.disk, keys: &house.keys };
-    if file == DatabaseFile::Users {
-        house.users = Some(Users::create_database(storage, now)?);
-    }
-    Ok(())
-}
-
 /// Reads everything that was made, and declares the keys to be all: from here on there is no way back.
 fn verify(house: &mut House, now: Nanos) -> Result<(), ProvisioningError> {
     if !house.keys.is_complete() {
@@ -485,6 +486,7 @@ pub fn roll_back(house: &mut House, message: &str, now: Nanos) -> Result<(), Pro
     publish(house, Progress::Failed, house.provisioning.status.step, 0, message, now);
     flags::lower(&house.disk, Flag::Provision)?;
     house.users = None;
+    house.books = None;
     remove_secrets(&house.disk)?;
     house.setup.drop_ticket(&house.disk)?;
     house.keys.withdraw()?;

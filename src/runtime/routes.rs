@@ -231,6 +231,22 @@ routes! {
     LogLines: Get "/api/v1/logs/{name}", Api, HALTED, Viewer, Deed; "Lines of a log."
     LogStream: Get "/api/v1/logs/{name}/stream", Stream, HALTED, Viewer, Polling; "The lines of a log as they are written."
     LogDownload: Get "/api/v1/logs/{name}/download", Download, HALTED, Viewer, Deed; "A log as it is now."
+    // Books.
+    Ledger: Get "/api/v1/ledger", Api, MAIN, Viewer, Deed; "Entries of the ledger, the newest book date first; of one account with its running balance."
+    LedgerCreate: Post "/api/v1/ledger/entries", Api, MAIN, Admin, Deed; "Adds an entry."
+    LedgerEntry: Get "/api/v1/ledger/entries/{id}", Api, MAIN, Viewer, Deed; "An entry with its earlier versions."
+    LedgerUpdate: Put "/api/v1/ledger/entries/{id}", Api, MAIN, Admin, Deed; "Replaces a version of an entry by a next one."
+    LedgerUpload: Post "/api/v1/ledger/upload", Upload, MAIN, Admin, Deed; "Takes in a CSV file of the broker."
+    LedgerReconcile: Post "/api/v1/ledger/reconcile", Api, MAIN, Admin, Deed; "Compares the latest file of the broker with the ledger."
+    Discrepancies: Get "/api/v1/ledger/discrepancies", Api, MAIN, Viewer, Deed; "Differences between broker and ledger, the newest first."
+    DiscrepancyResolve: Post "/api/v1/ledger/discrepancies/{id}/resolve", Api, MAIN, Admin, Deed; "Notes what was done about a difference, or books what the ledger lacks."
+    LedgerExport: Get "/api/v1/ledger/export", Download, MAIN, Viewer, Deed; "The whole ledger as a file."
+    Coa: Get "/api/v1/coa", Api, MAIN, Viewer, Deed; "The chart of accounts in force."
+    CoaPut: Put "/api/v1/coa", Api, MAIN, Admin, Deed; "Puts a whole new chart in force as the next version."
+    CoaExport: Get "/api/v1/coa/export", Download, MAIN, Viewer, Deed; "The chart of accounts as a file."
+    CoaHistory: Get "/api/v1/coa/history", Api, MAIN, Viewer, Deed; "Versions of the chart with what changed, the newest first."
+    TaxReport: Get "/api/v1/reports/tax", Download, MAIN, Viewer, Deed; "Gains and losses of a year, as a file."
+    ActivityReport: Get "/api/v1/reports/activity", Download, MAIN, Viewer, Deed; "Everything that was booked in a year, as a file."
     OpenApi: Get "/api/v1/openapi.json", Api, HALTED, Viewer, Deed; "This document: every route there is."
 }
 

@@ -147,15 +147,15 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
             house.audit.note(entry.detail(safe(&finding.error)));
             faults.push(safe(&finding.error));
         }
-        take_over(house, &mut faults);
+        take_over(house, &mut faults, now);
     }
     faults.sort();
     faults.dedup();
     faults
 }
 
-/// Users, counts, limits, and whether the settings can be used.
-fn take_over(house: &mut House, faults: &mut Vec<String>) {
+/// Users, books, counts, limits, and whether the settings can be used.
+fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
     let env = match secrets::read_text(&house.disk, &house.keys, TextFile::Env) {
         Ok(Some(text)) => EnvFile::parse(text.expose_secret()).map_err(|why| faults.push(why)).unwrap_or_default(),
         // That it cannot be read is among the faults already.
@@ -164,6 +164,9 @@ fn take_over(house: &mut House, faults: &mut Vec<String>) {
     let lockout = env.lockout_rule().unwrap_or_default();
     house.sessions.set_rule(env.session_rule().unwrap_or_default());
     house.users = Users::open(Storage { disk: &house.disk, keys: &house.keys }).ok().flatten();
+    if let Err(error) = house.open_books(now) {
+        faults.push(error);
+    }
     let failures = house.users.as_ref().map(Users::failures).transpose();
     match failures {
         Ok(failures) => house.lockout = Lockout::new(lockout, failures.unwrap_or_default()),

@@ -81,6 +81,10 @@ impl Core {
         match route.op {
             Op::BackupDownload => api::backups::download(self, caller, input).await,
             Op::LogDownload => api::logs::download(self, input).await,
+            Op::LedgerExport => api::ledger::export(self, caller, input).await,
+            Op::CoaExport => api::chart::export(self, caller, input).await,
+            Op::TaxReport => api::reports::tax(self, caller, input).await,
+            Op::ActivityReport => api::reports::activity(self, caller, input).await,
             _ => Err(Refusal::not_found("There is no such file.")),
         }
     }
@@ -94,6 +98,7 @@ impl Core {
     ) -> Result<Reply, Refusal> {
         match op {
             Op::BackupUpload => api::backups::upload(self, caller, input, from).await,
+            Op::LedgerUpload => api::statements::upload(self, caller, input, from).await,
             _ => Err(Refusal::not_found("Nothing is taken in here.")),
         }
     }

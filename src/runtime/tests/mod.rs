@@ -7,6 +7,7 @@ mod controlling;
 mod crashes;
 mod erring;
 pub(crate) mod harness;
+mod keeping_books;
 mod keeping_keys;
 mod logging_in;
 mod looking_on;
