@@ -28,6 +28,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let core = Core::open(&root, &live::version(), live::clock()).map_err(CliError::failed)?;
         let listener = server::listen(&root).map_err(CliError::failed)?;
         eprintln!("core: {} is {}", root.display(), core.with(|house| house.bot_state()));
+        core.jobs.start(std::env::current_exe().map_err(CliError::failed)?).map_err(CliError::failed)?;
+        let jobs = std::sync::Arc::clone(&core.jobs);
         if let Some(token) = core.with(|house| house.setup.announce()) {
             eprintln!("core: setup token: {}", token.expose());
         }
@@ -43,6 +45,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             let _ = ended.wait_for(|ended| *ended).await;
         }));
         server::serve(core, listener, stop).await;
+        jobs.stop().await;
         let _ = ending.send(true);
         let _ = background.await;
         tracing::info!("stopped");

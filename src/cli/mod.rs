@@ -12,10 +12,13 @@ mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod job;
 mod live;
 mod optimizer;
 mod option;
 mod output;
+mod query;
+mod replay;
 mod report;
 mod run;
 mod run_options;
@@ -52,6 +55,7 @@ enum Command {
     Sweep(Box<sweep::Args>),
     WalkForward(Box<walk_forward::Args>),
     Verify(verify::Args),
+    Replay(replay::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
@@ -64,6 +68,8 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    #[command(hide = true)]
+    Query(query::Args),
     Core(core::Args),
     Web(web::Args),
     Run(run::Args),
@@ -100,6 +106,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Sweep(args) => sweep::run(&args),
         Command::WalkForward(args) => walk_forward::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
@@ -110,6 +117,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Query(args) => query::run(&args),
         Command::Core(args) => core::run(&args),
         Command::Web(args) => web::run(&args),
         Command::Run(args) => run::run(&args),

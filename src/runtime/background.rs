@@ -57,10 +57,7 @@ async fn look(core: &Arc<Core>, seen: &mut Seen) {
     // After a panic everything is looked at anew.
     let Ok((back, events)) = back.await else { return };
     *seen = back;
-    for event in events {
-        // Nobody may listen.
-        let _ = core.events.send(event);
-    }
+    events.into_iter().for_each(|event| core.tell(event));
     if seen.backup_check.is_none_or(|last| now - last >= BACKUP_CHECK) {
         seen.backup_check = Some(now);
         back_up_if_due(core, now).await;

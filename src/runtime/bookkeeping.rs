@@ -8,14 +8,13 @@ use super::House;
 use super::gate::Caller;
 use super::logs::{Level, LogName, Record};
 use super::reply::Refusal;
-use crate::accounting::{Books, BooksError, Deed, Event, Fault, Identity, LedgerFormat, OfxAccount, Outcome, Posted};
+use super::{provisioning, start};
+use crate::accounting::{Books, BooksError, Deed, Event, Fault, LedgerFormat, OfxAccount, Outcome, Posted};
 use crate::market::Nanos;
 use crate::settings::Key;
 use crate::vault::audit::Recorded;
 use crate::vault::{DiskError, SecretFields, SecretFile, Storage, VaultError, secrets};
 
-/// The one currency of the books.
-const CURRENCY: &str = "USD";
 /// The ledger for people, in the folder of the bot below `output`.
 const LEDGER_EXPORT: &str = "ledger.csv";
 
@@ -43,12 +42,10 @@ impl House {
         let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::BotIdentity).ok().flatten();
         // Whoever cannot read the identity reports that.
         let Some(fields) = fields else { return Ok(()) };
-        let part = |name: &str| text_of(&fields, name);
-        let (entity, jurisdiction) = (part("ENTITY_CODE"), part("JURISDICTION_CODE"));
-        let identity = Identity { entity, jurisdiction, currency_code: CURRENCY.to_string() };
+        let identity = provisioning::identity(&fields);
         let storage = Storage { disk: &self.disk, keys: &self.keys };
         let opened = Books::open_or_create(storage, &identity, now);
-        self.books = Some(opened.map_err(|error| format!("the books cannot be opened: {}", safe(&error)))?);
+        self.books = Some(opened.map_err(|error| start::safe_books(&error))?);
         Ok(())
     }
 
@@ -111,8 +108,8 @@ impl House {
         }
         if let Err(error) = self.export_ledger(now) {
             let words = match error {
-                ExportError::Books(error) => safe(&error),
-                ExportError::Disk(error) => super::start::safe_disk(&error),
+                ExportError::Books(error) => start::safe_books(&error),
+                ExportError::Disk(error) => start::safe_disk(&error),
                 ExportError::Nothing => error.to_string(),
             };
             let message = format!("{LEDGER_EXPORT} could not be written: {words}");
@@ -155,14 +152,6 @@ fn text_of(fields: &SecretFields, name: &str) -> String {
 
 fn unreadable() -> Refusal {
     Refusal::conflict("unreadable", "The books cannot be read.")
-}
-
-/// The words of an error without a path.
-fn safe(error: &BooksError) -> String {
-    match error {
-        BooksError::Vault(error) => super::start::safe(error),
-        other => other.to_string(),
-    }
 }
 
 impl From<BooksError> for Refusal {

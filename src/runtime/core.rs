@@ -9,6 +9,7 @@ use tracing::Instrument;
 use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
+use super::jobs::Jobs;
 use super::logs::LogBook;
 use super::protocol::{PageName, Reply, Request};
 use super::provisioning;
@@ -56,6 +57,8 @@ pub struct Core {
     pub events: broadcast::Sender<Event>,
     /// The time.
     pub clock: Clock,
+    /// Backtests and sweeps.
+    pub jobs: Arc<Jobs>,
 }
 
 impl Core {
@@ -71,6 +74,7 @@ impl Core {
     /// Around what is open already.
     pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
+        let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
         Arc::new(Core {
             logs: Arc::clone(&house.logs),
             house: Mutex::new(house),
@@ -79,6 +83,7 @@ impl Core {
             hasher,
             events,
             clock,
+            jobs,
         })
     }
 
@@ -88,9 +93,9 @@ impl Core {
     }
 
     /// Tells whoever listens what happened.
-    pub fn tell(&self, event: &str, data: serde_json::Value) {
+    pub fn tell(&self, event: Event) {
         // Nobody listening is no failure.
-        let _ = self.events.send(Event::new(event, data));
+        let _ = self.events.send(event);
     }
 
     /// The time.
@@ -106,8 +111,7 @@ impl Core {
         let done = work(&mut house);
         let after = house.bot_state();
         if before != after {
-            // Nobody may listen.
-            let _ = self.events.send(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
+            self.tell(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
         }
         done
     }
@@ -165,6 +169,7 @@ impl Core {
     }
 
     async fn dispatch(self: &Arc<Core>, op: Op, caller: &Arc<Caller>, input: Input) -> Result<Reply, Refusal> {
+        use api::jobs::List::{Backtests, Sweeps};
         let by = Arc::clone(caller);
         match op {
             Op::Root => self.work(move |house| Ok(Reply::redirect(by.home(house)))).await?,
@@ -179,8 +184,8 @@ impl Core {
             Op::LedgerPage => self.page(by, PageName::Ledger).await,
             Op::CoaPage => self.page(by, PageName::Coa).await,
             Op::TestPage => self.page(by, PageName::Test).await,
-            Op::BacktestPage => self.page(by, PageName::Backtest).await,
-            Op::SweepPage => self.page(by, PageName::Sweep).await,
+            Op::BacktestPage | Op::BacktestResultPage => self.page(by, PageName::Backtest).await,
+            Op::SweepPage | Op::SweepResultPage => self.page(by, PageName::Sweep).await,
             Op::AuditPage => self.page(by, PageName::Audit).await,
             Op::KeysPage => self.page(by, PageName::Keys).await,
             Op::BackupsPage => self.page(by, PageName::Backups).await,
@@ -225,8 +230,30 @@ impl Core {
             | Op::LedgerExport
             | Op::CoaExport
             | Op::TaxReport
-            | Op::ActivityReport => Err(Refusal::not_found("This is not a question with one answer.")),
+            | Op::ActivityReport
+            | Op::BacktestFile
+            | Op::SweepFile => Err(Refusal::not_found("This is not a question with one answer.")),
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,
+            Op::Backtests => api::jobs::list(self, Backtests, &input).await,
+            Op::BacktestSubmit => api::jobs::submit(self, Backtests, caller, &input).await,
+            Op::Backtest => api::jobs::one(self, Backtests, &input).await,
+            Op::BacktestCancel => api::jobs::cancel(self, Backtests, caller, &input).await,
+            Op::BacktestSeries => api::results::series(self, Backtests, &input).await,
+            Op::BacktestTrades => api::results::trades(self, &input).await,
+            Op::Sweeps => api::jobs::list(self, Sweeps, &input).await,
+            Op::SweepSubmit => api::jobs::submit(self, Sweeps, caller, &input).await,
+            Op::Sweep => api::jobs::one(self, Sweeps, &input).await,
+            Op::SweepCancel => api::jobs::cancel(self, Sweeps, caller, &input).await,
+            Op::SweepSeries => api::results::series(self, Sweeps, &input).await,
+            Op::SweepTrials => api::results::of_sweep(self, "trials", &input).await,
+            Op::SweepHeatmap => api::results::of_sweep(self, "heatmap", &input).await,
+            Op::SweepSlices => api::results::of_sweep(self, "slices", &input).await,
+            Op::SweepImportance => api::results::of_sweep(self, "importance", &input).await,
+            Op::SweepFront => api::results::of_sweep(self, "front", &input).await,
+            Op::SweepCurves => api::results::of_sweep(self, "curves", &input).await,
+            Op::Datasets => api::results::datasets(self).await,
+            Op::Dataset => api::results::dataset(self, &input).await,
+            Op::Strategies => Ok(api::results::strategies()),
             Op::ConfigurationSubmit => {
                 let reply = self.work(move |house| api::configuration::submit(house, &by, &input)).await?;
                 provisioning::spawn(self);

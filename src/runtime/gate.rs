@@ -12,10 +12,10 @@ use super::protocol::{Context, CookieChange, Page, PageName, PageUser, Peer, Rep
 use super::reply::Refusal;
 use super::routes::{Access, Kind, Route, Use};
 use crate::market::Nanos;
+use crate::vault::Actor;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::sessions::{Activity, Authenticated};
 use crate::vault::users::Role;
-use crate::vault::{Actor, Category};
 
 /// Who asks, after the gate.
 #[derive(Debug)]
@@ -126,9 +126,10 @@ fn closed(house: &House, request: &Request, caller: &Caller, phase: Phase) -> Re
 /// The session of the first cookie that has one.
 fn identify(house: &mut House, request: &Request, activity: Activity, now: Nanos) -> Caller {
     let mut user = None;
-    if let (Ok(keys), Some(users)) = (house.keys.get(Category::Session), &house.users) {
+    let keys = house.session_keys().clone();
+    if let Some(users) = &house.users {
         for token in &request.peer.sessions {
-            if let Ok(found) = house.sessions.authenticate(token.expose(), activity, users, keys, now) {
+            if let Ok(found) = house.sessions.authenticate(token.expose(), activity, users, &keys, now) {
                 user = Some(found);
                 break;
             }

@@ -18,7 +18,7 @@ use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
 use crate::vault::users::{Storage, Users};
-use crate::vault::{Category, Disk, DiskError, DiskFinding, Keys, SecretFile, VaultError, secrets};
+use crate::vault::{Category, Disk, DiskError, DiskFinding, KeyLines, Keys, SecretFile, VaultError, secrets};
 
 /// The core cannot start at all.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,8 @@ pub struct House {
     pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
+    /// Takes the place of a session key that is lost: somebody must be able to log in and replace it.
+    spare: KeyLines,
     /// Failed logins.
     pub lockout: Lockout,
     /// Attempts by address.
@@ -103,6 +105,7 @@ impl House {
             users: None,
             books: None,
             sessions: Sessions::new(SessionRule::default()),
+            spare: KeyLines::volatile()?,
             lockout: Lockout::new(LockoutRule::default(), []),
             throttle: Throttle::default(),
             faults: Vec::new(),
@@ -153,6 +156,11 @@ impl House {
     /// The users, and where a change of them goes.
     pub fn users_to_change(&mut self) -> (Storage<'_>, Option<&mut Users>) {
         (Storage { disk: &self.disk, keys: &self.keys }, self.users.as_mut())
+    }
+
+    /// The keys of session tokens.
+    pub fn session_keys(&self) -> &KeyLines {
+        self.keys.get(Category::Session).unwrap_or(&self.spare)
     }
 
     /// The bot's state.

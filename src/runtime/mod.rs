@@ -15,6 +15,7 @@ pub mod flags;
 pub mod gate;
 mod house;
 pub mod input;
+pub mod jobs;
 pub mod logs;
 pub mod openapi;
 pub mod password_check;

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::api::results::SERIES;
 use super::configuration::{FIELDS, Group};
 use super::input::MOST_FIELD;
+use super::jobs;
+use super::jobs::spec::{FIELDS as FIELDS_OF_JOBS, Shape};
 use super::logs::LogName;
 use super::routes::{Access, Kind, Method, Op, ROUTES, Route};
 use crate::vault::Category;
@@ -13,6 +16,13 @@ const QUERIES: &[(Op, &str)] = &[
     (Op::Audit, "offset?:integer limit?:integer"),
     (Op::LogLines, "offset?:integer limit?:integer"),
     (Op::LogStream, "from?:integer"),
+    (Op::Backtests, "offset?:integer limit?:integer"),
+    (Op::BacktestSeries, "from? to? px?:integer symbol?"),
+    (Op::BacktestTrades, "sort? symbol? strategy? offset?:integer limit?:integer"),
+    (Op::Sweeps, "offset?:integer limit?:integer"),
+    (Op::SweepSeries, "from? to? px?:integer"),
+    (Op::SweepTrials, "sort? filter? offset?:integer limit?:integer"),
+    (Op::SweepHeatmap, "x? y? stat?:median|best|count"),
     (Op::Ledger, "offset?:integer limit?:integer account? from? to?"),
     (Op::Discrepancies, "offset?:integer limit?:integer open?:boolean"),
     (Op::LedgerExport, "format?:csv|json|ofx"),
@@ -44,6 +54,10 @@ const BODIES: &[(Op, &str)] = &[
     (Op::BackupCreate, "kind:full|portable passphrase?"),
     (Op::BackupUpload, "current_password file:binary"),
     (Op::BackupRestore, "current_password passphrase?"),
+    (Op::BacktestSubmit, ""),
+    (Op::BacktestCancel, ""),
+    (Op::SweepSubmit, "kind?:sweep|walk_forward resume?"),
+    (Op::SweepCancel, ""),
     (Op::LedgerCreate, "date memo flags?:array lines:array version?:integer"),
     (Op::LedgerUpdate, "date memo flags?:array lines:array version:integer"),
     (Op::LedgerUpload, "file:binary"),
@@ -159,6 +173,10 @@ fn path_parameters(route: &Route) -> Vec<Value> {
                 ("name", Op::LogLines | Op::LogStream | Op::LogDownload) => {
                     json!({ "type": "string", "enum": LogName::SHOWN.map(LogName::name) })
                 }
+                ("id", _) if route.path.contains("/backtest") || route.path.contains("/sweep") => {
+                    json!({ "type": "string", "pattern": "^[0-9a-zA-Z-]{1,64}$" })
+                }
+                ("name", Op::BacktestSeries | Op::SweepSeries) => json!({ "type": "string", "enum": SERIES }),
                 ("id", _) => json!({ "type": "integer", "minimum": 1 }),
                 _ => json!({ "type": "string" }),
             };
@@ -184,6 +202,7 @@ fn body(route: &Route) -> Option<Value> {
         properties.extend(FIELDS.iter().map(|field| text(field.name)));
         required.extend(Group::Identity.fields().map(|field| field.name));
     }
+    properties.extend(specification(route.op));
     let is_form = matches!(route.kind, Kind::Form | Kind::Upload);
     if is_form {
         properties.insert("csrf_token".to_string(), json!({ "type": "string" }));
@@ -200,16 +219,37 @@ fn body(route: &Route) -> Option<Value> {
     Some(json!({ "required": true, "content": content }))
 }
 
+/// What a backtest or a sweep may say of itself.
+fn specification(op: Op) -> Vec<(String, Value)> {
+    let kinds: &[jobs::Kind] = match op {
+        Op::BacktestSubmit => &[jobs::Kind::Backtest],
+        Op::SweepSubmit => &[jobs::Kind::Sweep, jobs::Kind::WalkForward],
+        _ => &[],
+    };
+    let one = json!({ "type": ["string", "number"] });
+    let many = json!({ "anyOf": [one, { "type": "array", "items": one }] });
+    let schema = |shape: Shape| match shape {
+        Shape::One => one.clone(),
+        Shape::Flag => json!({ "type": "boolean" }),
+        Shape::Many | Shape::Joined => many.clone(),
+        Shape::Pairs => json!({ "type": "object" }),
+        Shape::Data | Shape::Trial => json!({ "type": "string" }),
+    };
+    let fields = FIELDS_OF_JOBS.iter().filter(|field| field.kinds.iter().any(|kind| kinds.contains(kind)));
+    fields.map(|field| (field.key.to_string(), schema(field.shape))).collect()
+}
+
 fn responses(route: &Route) -> Value {
     let content_type = match route.kind {
         Kind::Page | Kind::Form => "text/html",
-        Kind::Api | Kind::Upload => "application/json",
+        Kind::Api | Kind::Upload | Kind::Series => "application/json",
         Kind::Stream => "text/event-stream",
         Kind::Download if notation(QUERIES, route.op).is_some_and(|fields| fields.contains("format")) => "*/*",
         Kind::Download => "application/octet-stream",
     };
     let success = match (route.op, route.kind, route.method) {
         (Op::BackupCreate | Op::BackupUpload | Op::LedgerCreate, ..) => "201",
+        (Op::BacktestSubmit | Op::BacktestCancel | Op::SweepSubmit | Op::SweepCancel, ..) => "202",
         (Op::Root, ..) | (_, Kind::Form, _) => "303",
         (_, _, Method::Delete) => "204",
         _ => "200",

@@ -22,6 +22,7 @@ use super::house::House;
 use super::input::Form;
 use super::protocol::Secret;
 use super::{BotState, Event, StateError, start};
+use crate::accounting::{Books, BooksError, Identity};
 use crate::market::{Nanos, format_time};
 use crate::settings::Settings;
 use crate::vault::audit::{Action, AuditError, Entry};
@@ -151,8 +152,7 @@ fn pieces() -> Vec<(Step, Piece)> {
     pieces.extend(TextFile::ALL.map(|file| (Step::Config, Piece::Text(file))));
     let files = Group::ALL.into_iter().filter_map(Group::file);
     pieces.extend(files.map(|file| (Step::Secrets, Piece::Fields(file))));
-    pieces.push((Step::Databases, Piece::Users));
-    pieces.push((Step::Databases, Piece::Books));
+    pieces.extend([Piece::Users, Piece::Books].map(|piece| (Step::Databases, piece)));
     pieces.push((Step::Verify, Piece::Verify));
     pieces.push((Step::Launch, Piece::Launch));
     pieces
@@ -173,6 +173,9 @@ pub enum ProvisioningError {
     /// The state could not be changed.
     #[error("the bot's state cannot be changed")]
     State(#[from] StateError),
+    /// The books cannot be made.
+    #[error("{}", start::safe_books(.0))]
+    Books(#[from] BooksError),
     /// The staged configuration cannot be used.
     #[error("the staged configuration cannot be used: {0}")]
     Staged(String),
@@ -349,12 +352,12 @@ fn work(
             encrypted(house, file.path(), now)?;
         }
         Piece::Users => {
-            let storage = Storage { disk: &house.disk, keys: &house.keys };
-            house.users = Some(Users::create_database(storage, now)?);
+            house.users = Some(Users::create_database(Storage { disk: &house.disk, keys: &house.keys }, now)?);
             encrypted(house, DatabaseFile::Users.path(), now)?;
         }
         Piece::Books => {
-            house.open_books(now).map_err(ProvisioningError::Unfit)?;
+            let identity = identity(&staged(house)?);
+            house.books = Some(Books::create(Storage { disk: &house.disk, keys: &house.keys }, &identity, now)?);
             for file in [DatabaseFile::Ledger, DatabaseFile::Coa] {
                 encrypted(house, file.path(), now)?;
             }
@@ -402,28 +405,85 @@ fn text(house: &House, file: TextFile) -> Result<String, ProvisioningError> {
             let env = env.map_err(|_| ProvisioningError::Staged("a limit is out of its range".to_string()))?;
             Ok(env.to_text())
         }
-        TextFile::EnvBot => {
-            let mut settings = Settings::default();
-            let broker = format!("BROKER_NAME={}", value(&staged, "broker_code"));
-            let version = format!("VERSION_TAG={}", house.version);
-            let set = settings.set_all([broker.as_str(), version.as_str()], "the configuration");
-            set.map_err(|_| ProvisioningError::Staged("broker_code is no broker".to_string()))?;
-            Ok(settings.to_text())
-        }
+        TextFile::EnvBot => first_settings(value(&staged, "broker_code"), &house.version)
+            .ok_or_else(|| ProvisioningError::Staged("broker_code is no broker".to_string())),
     }
 }
 
+/// The text of `.env_bot` with every default, for this broker; `None` if it is no broker.
+fn first_settings(broker: &str, version: &str) -> Option<String> {
+    let mut settings = Settings::default();
+    let (broker, version) = (format!("BROKER_NAME={broker}"), format!("VERSION_TAG={version}"));
+    settings.set_all([broker.as_str(), version.as_str()], "the configuration").ok()?;
+    Some(settings.to_text())
+}
+
 fn fields(house: &House, file: SecretFile) -> Result<SecretFields, ProvisioningError> {
+    if file == SecretFile::Env {
+        return Ok(env_fields(house));
+    }
     let staged = staged(house)?;
     let mut fields = SecretFields::new();
-    if file == SecretFile::Env {
-        fields.set("VERSION_TAG", SecretString::from(house.version.as_str()));
-        return Ok(fields);
-    }
     for field in FIELDS.iter().filter(|field| field.group.file() == Some(file)) {
         fields.set(&variable(field), SecretString::from(value(&staged, field.name)));
     }
     Ok(fields)
+}
+
+/// What `env.json.enc` holds.
+fn env_fields(house: &House) -> SecretFields {
+    let mut fields = SecretFields::new();
+    fields.set("VERSION_TAG", SecretString::from(house.version.as_str()));
+    fields
+}
+
+/// Whose books they are. All brokers that there are have accounts in dollars.
+pub(super) fn identity(staged: &SecretFields) -> Identity {
+    Identity {
+        entity: value(staged, "entity_code").to_string(),
+        jurisdiction: value(staged, "jurisdiction_code").to_string(),
+        currency_code: "USD".to_string(),
+    }
+}
+
+/// Makes anew what a lost key has taken along and no form could bring back: limits and settings with their defaults,
+/// and empty books. What could not be decrypted any more has been set aside; what is there is left as it is. The
+/// files of the other categories are written by a change of the configuration.
+///
+/// # Errors
+/// It could not be written; it can be repeated.
+pub fn refill(house: &mut House, category: Category, now: Nanos) -> Result<(), ProvisioningError> {
+    if !house.keys.is_complete() {
+        return Ok(());
+    }
+    let missing = |path: &str| house.disk.exists(path).map(|exists| !exists);
+    let identity = secrets::read_fields(&house.disk, &house.keys, SecretFile::BotIdentity);
+    match category {
+        Category::EnvEnc if missing(TextFile::Env.path())? => {
+            let text = EnvFile::default().to_text();
+            secrets::write_text(&house.disk, &house.keys, TextFile::Env, &text, now)?;
+            encrypted(house, TextFile::Env.path(), now)
+        }
+        Category::EnvBot if missing(TextFile::EnvBot.path())? => {
+            let broker = identity?.map_or("SIM".to_string(), |fields| value(&fields, "broker_code").to_string());
+            let text = first_settings(&broker, &house.version);
+            let text = text.ok_or_else(|| ProvisioningError::Staged("broker_code is no broker".to_string()))?;
+            secrets::write_text(&house.disk, &house.keys, TextFile::EnvBot, &text, now)?;
+            house.forget_settings();
+            encrypted(house, TextFile::EnvBot.path(), now)
+        }
+        Category::Env => {
+            if missing(SecretFile::Env.path())? {
+                secrets::write_fields(&house.disk, &house.keys, SecretFile::Env, &env_fields(house), now)?;
+                encrypted(house, SecretFile::Env.path(), now)?;
+            }
+            let Some(fields) = identity? else { return Ok(()) };
+            let storage = Storage { disk: &house.disk, keys: &house.keys };
+            house.books = Some(Books::create(storage, &self::identity(&fields), now)?);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads everything that was made, and declares the keys to be all: from here on there is no way back.
@@ -485,8 +545,7 @@ fn fail(house: &mut House, step: Step, error: &ProvisioningError, now: Nanos) ->
 pub fn roll_back(house: &mut House, message: &str, now: Nanos) -> Result<(), ProvisioningError> {
     publish(house, Progress::Failed, house.provisioning.status.step, 0, message, now);
     flags::lower(&house.disk, Flag::Provision)?;
-    house.users = None;
-    house.books = None;
+    (house.users, house.books) = (None, None);
     remove_secrets(&house.disk)?;
     house.setup.drop_ticket(&house.disk)?;
     house.keys.withdraw()?;
@@ -549,11 +608,7 @@ pub fn spawn(core: &Arc<Core>) {
                 Next::Ended => break,
             }
         }
-        let state = worker.with(|house| {
-            house.provisioning.running = false;
-            house.bot_state()
-        });
-        worker.tell("bot_state", serde_json::json!({ "bot_state": state.word() }));
+        worker.with(|house| house.provisioning.running = false);
     };
     if std::thread::Builder::new().name("provisioning".to_string()).spawn(work).is_err() {
         core.with(|house| house.provisioning.running = false);

@@ -70,8 +70,8 @@ pub fn restore(
 
 /// Removes everything that is under a key, and the keys; the audit key only if it cannot be used.
 fn clear(house: &mut House) -> Result<(), VaultError> {
-    house.users = None;
-    house.books = None;
+    (house.users, house.books) = (None, None);
+    house.forget_settings();
     house.sessions.revoke_all();
     super::flags::lower(&house.disk, super::flags::Flag::Provision)?;
     provisioning::remove_secrets(&house.disk)?;

@@ -55,6 +55,8 @@ pub enum Kind {
     Form,
     /// JSON.
     Api,
+    /// JSON, or columns of numbers for `Accept: application/octet-stream`.
+    Series,
     /// Server-sent events.
     Stream,
     /// A file to the browser.
@@ -200,7 +202,9 @@ routes! {
     CoaPage: Get "/coa", Page, MAIN, Viewer, Deed; "The chart of accounts."
     TestPage: Get "/test", Page, MAIN, Admin, Deed; "The functional tests."
     BacktestPage: Get "/backtest", Page, MAIN, Viewer, Deed; "Backtests."
+    BacktestResultPage: Get "/backtest/{id}", Page, MAIN, Viewer, Deed; "One backtest."
     SweepPage: Get "/sweep", Page, MAIN, Viewer, Deed; "Sweeps."
+    SweepResultPage: Get "/sweep/{id}", Page, MAIN, Viewer, Deed; "One sweep or walk-forward analysis."
     AuditPage: Get "/audit", Page, HALTED, Admin, Deed; "The audit log."
     KeysPage: Get "/keys", Page, HALTED, Admin, Deed; "The keys; halted, one that is lost is replaced here."
     BackupsPage: Get "/backups", Page, HALTED, Admin, Deed; "The backups; halted, one is restored here."
@@ -248,6 +252,29 @@ routes! {
     TaxReport: Get "/api/v1/reports/tax", Download, MAIN, Viewer, Deed; "Gains and losses of a year, as a file."
     ActivityReport: Get "/api/v1/reports/activity", Download, MAIN, Viewer, Deed; "Everything that was booked in a year, as a file."
     OpenApi: Get "/api/v1/openapi.json", Api, HALTED, Viewer, Deed; "This document: every route there is."
+    // Backtests and sweeps.
+    Backtests: Get "/api/v1/backtests", Api, MAIN, Viewer, Polling; "Backtests, queued, running and ended, newest first."
+    BacktestSubmit: Post "/api/v1/backtests", Api, MAIN, Admin, Deed; "Queues a backtest."
+    Backtest: Get "/api/v1/backtests/{id}", Api, MAIN, Viewer, Polling; "A backtest: state, progress, summary, files."
+    BacktestCancel: Post "/api/v1/backtests/{id}/cancel", Api, MAIN, Admin, Deed; "Cancels a backtest."
+    BacktestFile: Get "/api/v1/backtests/{id}/files/{name}", Download, MAIN, Viewer, Deed; "A file of a backtest."
+    BacktestSeries: Get "/api/v1/backtests/{id}/series/{name}", Series, MAIN, Viewer, Deed; "Equity, drawdown, exposure or bars over time."
+    BacktestTrades: Get "/api/v1/backtests/{id}/trades", Api, MAIN, Viewer, Deed; "Closed trades, sorted and filtered."
+    Sweeps: Get "/api/v1/sweeps", Api, MAIN, Viewer, Polling; "Sweeps and walk-forward analyses, newest first."
+    SweepSubmit: Post "/api/v1/sweeps", Api, MAIN, Admin, Deed; "Queues a sweep or a walk-forward analysis, or takes a sweep up again."
+    Sweep: Get "/api/v1/sweeps/{id}", Api, MAIN, Viewer, Polling; "A sweep: state, progress, summary, files."
+    SweepCancel: Post "/api/v1/sweeps/{id}/cancel", Api, MAIN, Admin, Deed; "Cancels a sweep; its trials stay."
+    SweepFile: Get "/api/v1/sweeps/{id}/files/{name}", Download, MAIN, Viewer, Deed; "A file of a sweep."
+    SweepSeries: Get "/api/v1/sweeps/{id}/series/{name}", Series, MAIN, Viewer, Deed; "Equity or drawdown of a walk-forward analysis over time."
+    SweepTrials: Get "/api/v1/sweeps/{id}/trials", Api, MAIN, Viewer, Deed; "Trials, sorted and filtered."
+    SweepHeatmap: Get "/api/v1/sweeps/{id}/heatmap", Api, MAIN, Viewer, Deed; "An objective over two parameters."
+    SweepSlices: Get "/api/v1/sweeps/{id}/slices", Api, MAIN, Viewer, Deed; "An objective over each parameter."
+    SweepImportance: Get "/api/v1/sweeps/{id}/importance", Api, MAIN, Viewer, Deed; "How much each parameter explains."
+    SweepFront: Get "/api/v1/sweeps/{id}/front", Api, MAIN, Viewer, Deed; "The Pareto front."
+    SweepCurves: Get "/api/v1/sweeps/{id}/curves", Api, MAIN, Viewer, Deed; "Growth of one dollar in the best trials."
+    Datasets: Get "/api/v1/datasets", Api, MAIN, Viewer, Deed; "Data sets that a run can use."
+    Dataset: Get "/api/v1/datasets/{name}", Api, MAIN, Viewer, Deed; "Symbols, dates and bars of a data set."
+    Strategies: Get "/api/v1/strategies", Api, MAIN, Viewer, Deed; "Strategies and their parameters."
 }
 
 #[cfg(test)]

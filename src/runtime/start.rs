@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::env_file::EnvFile;
 use super::house::House;
 use super::{BotState, Event, Exposure, provisioning};
+use crate::accounting::BooksError;
 use crate::market::Nanos;
 use crate::settings::{Key, Settings};
 use crate::vault::audit::{Action, Entry};
@@ -35,6 +36,14 @@ pub fn safe_disk(error: &DiskError) -> String {
         DiskError::SymbolicLink { .. } => "the data folder holds a symbolic link".to_string(),
         error if error.is_full() => "the disk is full".to_string(),
         _ => "the disk refused to read or write".to_string(),
+    }
+}
+
+/// The words of an error of the books without a path.
+pub fn safe_books(error: &BooksError) -> String {
+    match error {
+        BooksError::Vault(error) => safe(error),
+        _ => "the books cannot be read".to_string(),
     }
 }
 
@@ -141,12 +150,14 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
         }
         _ => {}
     }
-    if provisioned {
-        for finding in secrets::validate(&house.disk, &house.keys, true) {
+    // With the key of the manifest lost, what is under the other keys can be read all the same.
+    if provisioned || !house.state.state().before_first_idle() {
+        for finding in secrets::validate(&house.disk, &house.keys, provisioned) {
             let entry = Entry::new(now, &core, Action::DecryptFail, finding.category.name(), "failed");
             house.audit.note(entry.detail(safe(&finding.error)));
             faults.push(safe(&finding.error));
         }
+        house.audit.note(Entry::new(now, &core, Action::SecretDecrypt, "start checks", "done"));
         take_over(house, &mut faults, now);
     }
     faults.sort();
@@ -154,7 +165,7 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
     faults
 }
 
-/// Users, books, counts, limits, and whether the settings can be used.
+/// Users, counts, limits, books, and whether the settings can be used.
 fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
     let env = match secrets::read_text(&house.disk, &house.keys, TextFile::Env) {
         Ok(Some(text)) => EnvFile::parse(text.expose_secret()).map_err(|why| faults.push(why)).unwrap_or_default(),
@@ -164,9 +175,6 @@ fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
     let lockout = env.lockout_rule().unwrap_or_default();
     house.sessions.set_rule(env.session_rule().unwrap_or_default());
     house.users = Users::open(Storage { disk: &house.disk, keys: &house.keys }).ok().flatten();
-    if let Err(error) = house.open_books(now) {
-        faults.push(error);
-    }
     let failures = house.users.as_ref().map(Users::failures).transpose();
     match failures {
         Ok(failures) => house.lockout = Lockout::new(lockout, failures.unwrap_or_default()),
@@ -174,6 +182,9 @@ fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
             house.lockout.set_rule(lockout);
             faults.push(safe(&error));
         }
+    }
+    if let Err(fault) = house.open_books(now) {
+        faults.push(fault);
     }
     let Ok(Some(text)) = secrets::read_text(&house.disk, &house.keys, TextFile::EnvBot) else { return };
     match Settings::parse(text.expose_secret(), ".env_bot") {

@@ -8,7 +8,7 @@ use tokio::io::AsyncRead;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::api;
+use super::api::{self, jobs::List};
 use super::core::Core;
 use super::gate::{self, Caller};
 use super::input::Input;
@@ -39,6 +39,15 @@ impl Sending {
     pub fn bytes(bytes: Vec<u8>, filename: &str, content_type: &str) -> Sending {
         let reply = download(filename, content_type, bytes.len() as u64);
         Sending { reply, data: Some(Box::new(Cursor::new(bytes))) }
+    }
+
+    /// Something that is made while it is sent.
+    pub fn stream(data: Box<dyn AsyncRead + Send + Unpin>, filename: &str, content_type: &str) -> Sending {
+        let mut reply = download(filename, content_type, 0);
+        if let Some(download) = &mut reply.download {
+            download.bytes = None;
+        }
+        Sending { reply, data: Some(data) }
     }
 
     fn refusal(reply: Reply) -> Sending {
@@ -81,6 +90,10 @@ impl Core {
         match route.op {
             Op::BackupDownload => api::backups::download(self, caller, input).await,
             Op::LogDownload => api::logs::download(self, input).await,
+            Op::BacktestFile => api::results::file(self, List::Backtests, input).await,
+            Op::SweepFile => api::results::file(self, List::Sweeps, input).await,
+            Op::BacktestSeries => api::results::columns(self, List::Backtests, input).await,
+            Op::SweepSeries => api::results::columns(self, List::Sweeps, input).await,
             Op::LedgerExport => api::ledger::export(self, caller, input).await,
             Op::CoaExport => api::chart::export(self, caller, input).await,
             Op::TaxReport => api::reports::tax(self, caller, input).await,

@@ -17,3 +17,4 @@ pub use params::{ParamError, ParamKind, ParamSpec, Params};
 pub use registry::{BuildContext, StrategySpec, all, find};
 pub use signal_lines::{SignalLine, SignalsFromFile, parse_signal_lines};
 pub use windows::{DayWindow, day_windows};
+pub use windows::{Window, window};

@@ -102,10 +102,9 @@ async fn passed_on(web: &Web, call: &mut Request, request: HttpRequest<Body>) ->
             return Err(malformed());
         }
     };
-    if let (None, Some(token)) = (&call.peer.csrf, fields.get("csrf_token")) {
-        call.peer.csrf = Some(token.clone());
+    if let Some(token) = fields.remove("csrf_token") {
+        call.peer.csrf = Some(token);
     }
-    fields.remove("csrf_token");
     call.verb = Verb::Transfer;
     call.content_type = "application/json".to_string();
     call.body = Secret::new(serde_json::to_string(&fields).map_err(|_| malformed())?);

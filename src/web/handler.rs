@@ -142,7 +142,8 @@ async fn known(
             parts.headers.remove(header::COOKIE);
             return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await;
         }
-        Kind::Page | Kind::Form | Kind::Api => {}
+        Kind::Series if wants_bytes(&parts.headers) => return exchange::download(&web, call).await,
+        Kind::Page | Kind::Form | Kind::Api | Kind::Series => {}
     }
     let work = async {
         call.body = match body_of(body).await {
@@ -229,6 +230,12 @@ impl Web {
 pub(super) fn core_away(api: bool, look: Look) -> Response {
     let away = Refusal::new(503, "core_away", "The core does not answer. It may be starting.").retry_after(2);
     respond::refusal_in(api, &away, look)
+}
+
+/// Whether a browser takes columns of numbers rather than JSON.
+fn wants_bytes(headers: &HeaderMap) -> bool {
+    let accepted = browser::text(headers, header::ACCEPT).unwrap_or_default();
+    accepted.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case("application/octet-stream"))
 }
 
 async fn body_of(body: Body) -> Result<Secret, Refusal> {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::form::{GROUPS, Group};
 use super::look::Look;
+use crate::runtime::Phase;
 use crate::runtime::protocol::{Context, Page, PageName};
 
 /// What the frame of every page shows.
@@ -22,6 +23,10 @@ struct Frame<'a> {
 impl Frame<'_> {
     fn is_admin(&self) -> bool {
         self.context.user.as_ref().is_some_and(|user| user.admin)
+    }
+
+    fn is_halted(&self) -> bool {
+        self.context.phase == Phase::Error
     }
 
     /// The state as people read it.
@@ -88,7 +93,7 @@ fn label_of(name: &str) -> Option<&'static str> {
 struct ConfigurationPage<'a> {
     frame: Frame<'a>,
     groups: &'static [Group],
-    data: ConfigurationData,
+    form: ConfigurationData,
 }
 
 /// How far the provisioning is.
@@ -235,6 +240,9 @@ struct KeyState {
 struct ErrorPage<'a> {
     frame: Frame<'a>,
     data: ErrorData,
+    /// The forms of the configuration, for what must be entered again.
+    groups: &'static [Group],
+    form: ConfigurationData,
 }
 
 /// A refusal in words.
@@ -357,11 +365,14 @@ panels! {
 pub fn render(page: &Page, csrf: &str, look: Look) -> Result<String, askama::Error> {
     let frame = Frame { context: &page.context, csrf, look };
     match page.name {
-        PageName::Configuration => ConfigurationPage { frame, groups: GROUPS, data: data(page)? }.render(),
+        PageName::Configuration => ConfigurationPage { frame, groups: GROUPS, form: data(page)? }.render(),
         PageName::Wait => WaitPage { frame, data: data(page)? }.render(),
         PageName::Register => RegisterPage { frame, data: data(page)? }.render(),
         PageName::Login => LoginPage { frame, data: data(page)? }.render(),
-        PageName::Error => ErrorPage { frame, data: data(page)? }.render(),
+        PageName::Error => {
+            let form = ConfigurationData::default();
+            ErrorPage { frame, data: data(page)?, groups: GROUPS, form }.render()
+        }
         PageName::Refused => RefusedPage { frame, data: data(page)? }.render(),
         PageName::Main => MainPage { frame, groups: PANELS }.render(),
         PageName::Status => StatusPage { frame }.render(),
@@ -393,7 +404,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::runtime::Phase;
     use crate::runtime::protocol::PageUser;
 
     const ALL: [PageName; 19] = [

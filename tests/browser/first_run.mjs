@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gzipSync } from 'node:zlib';
 import { axe, browser, check, finish, openBrowser, report as tbot, shot } from './harness.mjs';
 
 const USER = { username: 'ada', email: 'ada@example.com', password: 'correct horse battery staple' };
@@ -42,7 +43,7 @@ async function start(folder = mkdtempSync(join(tmpdir(), 'tbot-first-run-'))) {
     await ended;
     if (!keep) rmSync(folder, { recursive: true, force: true });
   };
-  return { origin, folder, stop };
+  return { origin, folder, pid: child.pid, stop };
 }
 
 // ---------------------------------------------------------------- a browser that notes what goes wrong
@@ -232,6 +233,27 @@ for (const [theme, options] of [['light', {}], ['dark', { colorScheme: 'dark' }]
   });
 }
 
+await check('scripts are small, and nothing jumps while a panel is filled', async () => {
+  const { page, context, faults, close } = await visit(bot.origin);
+  await context.addInitScript(() => {
+    window.shifted = 0;
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifted += entry.value; }).observe({ type: 'layout-shift', buffered: true });
+  });
+  await logIn(page);
+  for (const name of PANELS) {
+    const frame = await panelOf(page, name);
+    await page.waitForTimeout(150);
+    const shifted = await frame.evaluate(() => window.shifted);
+    assert.ok(shifted < 0.05, `${name} jumps by ${shifted}`);
+    const modules = await frame.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name).filter((url) => url.endsWith('.js')));
+    let size = 0;
+    for (const url of modules) size += gzipSync(await (await context.request.get(url)).body()).length;
+    assert.ok(modules.length > 0 && size <= 40 * 1024, `${name} loads ${size} bytes of scripts`);
+  }
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 await check('the chosen theme is kept and served without a flash, also in frames', async () => {
   const { page, context, faults, close } = await visit(bot.origin);
   await logIn(page);
@@ -403,7 +425,7 @@ await check('a viewer reads and finds nothing to change', async () => {
   await close();
 });
 
-await check('the kill switch asks once, and the halted bot is acknowledged', async () => {
+await check('the kill switch asks once, and what it stopped goes on when it is acknowledged', async () => {
   const { page, faults, close } = await visit(bot.origin, {}, [/status of (404|409)/]);
   await logIn(page);
   await page.click('#kill');
@@ -413,7 +435,65 @@ await check('the kill switch asks once, and the halted bot is acknowledged', asy
   await page.keyboard.press('Escape');
   await page.waitForSelector('dialog', { state: 'detached' });
   assert.equal(await page.evaluate(() => document.activeElement.id), 'kill', 'the focus comes back');
+  await page.click('#kill');
+  await page.click('dialog button.primary');
+  await page.waitForURL('**/error');
+  await ready(page);
+  assert.match(await page.innerText('#bot-state'), /shutdown/);
+  await shot(page, 'error-shutdown', { fullPage: true });
+  await page.click('#acknowledge');
+  await page.waitForURL('**/main**');
   assert.deepEqual(faults, []);
+  await close();
+});
+
+await check('a log is followed, filtered, paused, and read back to its beginning', async () => {
+  const file = join(bot.folder, 'logs/open.log');
+  const line = (k, level = 'info') => `${JSON.stringify({ utc: '2026-11-30T14:30:00Z', level, strategy: 'open', event: 'signal', message: `line ${k} <b>`, detail: { symbol: 'SIM01' } })}\n`;
+  writeFileSync(file, Array.from({ length: 700 }, (_, k) => line(k, k % 10 === 0 ? 'warn' : 'info')).join(''), { mode: 0o600 });
+  const { page, faults, close } = await visit(bot.origin);
+  await logIn(page);
+  const frame = await panelOf(page, 'logs');
+  const last = () => frame.locator('.line').last().innerText();
+  const first = () => frame.locator('.line').first().innerText();
+  await frame.waitForFunction(() => document.querySelectorAll('.line').length === 200);
+  assert.match(await last(), /line 699 <b>/, 'text is text');
+  appendFileSync(file, line(700, 'error'));
+  await frame.waitForFunction(() => document.getElementById('log').lastElementChild.innerText.includes('line 700'));
+  await shot(page, 'logs-lines');
+  await axe(frame, 'logs with lines');
+  await frame.selectOption('#level', 'warn');
+  assert.match(await frame.innerText('#note'), /filtered out/);
+  assert.ok(await frame.locator('.line:visible').evaluateAll((lines) => lines.every((one) => one.dataset.level !== 'info')));
+  await frame.selectOption('#level', 'debug');
+  await frame.click('#pause');
+  appendFileSync(file, line(701));
+  await frame.waitForFunction(() => document.getElementById('note').textContent.includes('1 waiting'));
+  await frame.click('#pause');
+  assert.match(await last(), /line 701/);
+  for (let k = 0; k < 4 && await frame.locator('#older').isEnabled(); k++) {
+    const before = await first();
+    await frame.click('#older');
+    await frame.waitForFunction((old) => document.querySelector('.line').innerText !== old, before);
+  }
+  assert.match(await first(), /line 0 /);
+  assert.equal(await frame.locator('.line').count(), 500, 'no more than 500 lines in the page');
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+await check('when the web is killed the page says how old it is, and recovers', async () => {
+  const { page, close } = await visit(bot.origin);
+  await logIn(page);
+  const frame = await panelOf(page, 'status');
+  const children = readFileSync(`/proc/${bot.pid}/task/${bot.pid}/children`, 'utf8').trim().split(' ');
+  const web = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === 'web');
+  process.kill(Number(web), 'SIGKILL');
+  await page.waitForSelector('#stale:not([hidden])');
+  await frame.waitForSelector('html[data-stale]', { state: 'attached' });
+  await shot(page, 'stale');
+  await page.waitForSelector('#stale', { state: 'hidden', timeout: 60_000 });
+  await frame.waitForSelector('html:not([data-stale])', { state: 'attached' });
   await close();
 });
 
@@ -465,8 +545,17 @@ await check('a key that was exchanged halts the bot: the error page says what is
   await page.fill('dialog input[type="password"]', USER.password);
   await Promise.all([page.waitForEvent('load'), page.click('dialog button.primary')]);
   await ready(page);
+  // What only the old key could read is entered again.
+  await page.click('summary:has-text("E-mail")');
+  await page.fill('#smtp_host', 'smtp.example.com');
+  await shot(page, 'error-configuration', { fullPage: true });
+  await axe(page, 'error page with a form of the configuration');
+  await page.click('form[data-category="smtp"] button.primary');
+  await page.fill('dialog input[type="password"]', USER.password);
+  await page.click('dialog button.primary');
+  await page.waitForSelector('form[data-category="smtp"] .outcome.good');
   await page.click('#acknowledge');
-  await page.waitForURL('**/main**');
+  await page.waitForURL('**/main**').catch(async () => assert.fail(await page.innerText('#outcome')));
   assert.deepEqual(faults, []);
   await close();
   await halted.stop();

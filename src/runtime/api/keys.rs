@@ -10,6 +10,7 @@ use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::{CookieChange, Reply, Secret};
+use crate::runtime::provisioning;
 use crate::runtime::reply::Refusal;
 use crate::vault::audit::Action;
 use crate::vault::{AuditSink, Category, Keys, rotation};
@@ -47,6 +48,8 @@ fn rotated(house: &mut House, caller: &Caller, category: Category) -> Result<Rep
     house.keys = keys;
     let rotated = rotation::rotate(&disk, &mut house.keys, &mut house.audit, category, &actor, now)?;
     house.forget_settings();
+    provisioning::refill(house, category, now)
+        .map_err(|error| Refusal::new(503, "not_stored", format!("The key is new, but not all is well: {error}.")))?;
     let mut reply = Reply::json(json!({ "fingerprint": rotated.fingerprint, "set_aside": rotated.set_aside }));
     if category == Category::Session {
         let ended = house.sessions.revoke_all();

@@ -12,7 +12,6 @@ use crate::runtime::input::Input;
 use crate::runtime::password_check::{Failure, WRONG};
 use crate::runtime::protocol::{CookieChange, PageName, Reply, Secret};
 use crate::runtime::reply::Refusal;
-use crate::vault::Category;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::users::{Role, User};
 
@@ -47,12 +46,12 @@ pub async fn submit(core: &Arc<Core>, caller: &Arc<Caller>, input: Input) -> Res
 }
 
 fn log_in(house: &mut House, caller: &Caller, user: &User) -> Result<Reply, Refusal> {
-    let keys = house.keys.get(Category::Session).map_err(|_| Refusal::internal("Nobody can log in now."))?;
+    let keys = house.session_keys().clone();
     for presented in &caller.peer.sessions {
-        house.sessions.log_out(presented.expose(), keys, caller.now);
+        house.sessions.log_out(presented.expose(), &keys, caller.now);
     }
     let (ip, agent) = (&caller.peer.ip, &caller.peer.agent);
-    let token = house.sessions.log_in(user.id, None, ip, agent, keys, caller.now);
+    let token = house.sessions.log_in(user.id, None, ip, agent, &keys, caller.now);
     let token = token.map_err(|error| Refusal::internal(error.to_string()))?;
     // A login is no privileged deed by itself: on a full disk somebody must be able to stop the bot.
     let mut actor = caller.actor();
@@ -68,10 +67,9 @@ fn log_in(house: &mut House, caller: &Caller, user: &User) -> Result<Reply, Refu
 
 /// `POST /logout`.
 pub fn log_out(house: &mut House, caller: &Caller) -> Result<Reply, Refusal> {
-    if let Ok(keys) = house.keys.get(Category::Session) {
-        for presented in &caller.peer.sessions {
-            house.sessions.log_out(presented.expose(), keys, caller.now);
-        }
+    let keys = house.session_keys().clone();
+    for presented in &caller.peer.sessions {
+        house.sessions.log_out(presented.expose(), &keys, caller.now);
     }
     if let Some(user) = &caller.user {
         let entry = Entry::new(caller.now, &caller.actor(), Action::Logout, &user.account.username, "ok");

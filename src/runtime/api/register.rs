@@ -12,7 +12,6 @@ use crate::runtime::password_check::throttle;
 use crate::runtime::protocol::{CookieChange, PageName, Reply, Secret};
 use crate::runtime::reply::Refusal;
 use crate::runtime::{Core, Phase};
-use crate::vault::Category;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::users::{Email, NewPassword, NewUser, Storage, UserChange, UserError, Username};
 
@@ -150,8 +149,8 @@ fn store_own(house: &mut House, caller: &Caller, id: i64, change: &UserChange) -
     .collect();
     update(house, caller, id, change, json!({ "changed": changed }))?;
     house.sessions.revoke_user(id, Some(session));
-    let keys = house.keys.get(Category::Session).map_err(|_| Refusal::not_logged_in())?;
-    let token = house.sessions.renew(session, keys, caller.now).map_err(|_| Refusal::not_logged_in())?;
+    let keys = house.session_keys().clone();
+    let token = house.sessions.renew(session, &keys, caller.now).map_err(|_| Refusal::not_logged_in())?;
     house.audit.note(Entry::new(caller.now, &caller.actor(), Action::SessionRotate, &id.to_string(), "ok"));
     let cookies = vec![CookieChange::Session(Secret::new(token.as_str()))];
     Ok(Reply { cookies, ..Reply::redirect("/account") })

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,10 +13,9 @@ use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::{CookieChange, PageName, Reply, Secret};
 use crate::runtime::reply::Refusal;
-use crate::settings::{Key, Settings};
+use crate::settings::Key;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::users::{Email, NewPassword, NewUser, Role, User, UserChange, Username};
-use crate::vault::{Category, TextFile, secrets};
 
 /// `GET /account`.
 pub fn page(house: &House, caller: &Caller) -> Result<Reply, Refusal> {
@@ -55,10 +53,8 @@ pub async fn create(core: &Arc<Core>, caller: &Arc<Caller>, input: Input) -> Res
 }
 
 /// The role of a new user: what is asked for, or DEFAULT_USER_ROLE. With RBAC_ENABLED=false the one admin stays alone.
-fn role_of_new(house: &House, asked: Option<Role>) -> Result<Role, Refusal> {
-    let text = secrets::read_text(&house.disk, &house.keys, TextFile::EnvBot).ok().flatten();
-    let settings = text.and_then(|text| Settings::parse(text.expose_secret(), ".env_bot").ok());
-    let (settings, _) = settings.ok_or_else(|| Refusal::internal("The settings cannot be read."))?;
+fn role_of_new(house: &mut House, asked: Option<Role>) -> Result<Role, Refusal> {
+    let settings = &house.settings()?.settings;
     if !settings.flag(Key::RbacEnabled) {
         let why = "RBAC_ENABLED is false: there is one admin and no further user.";
         return Err(Refusal::conflict("single_admin", why));
@@ -144,9 +140,9 @@ fn store_change(house: &mut House, caller: &Caller, id: i64, change: &UserChange
         house.sessions.revoke_user(id, own.filter(|_| !user.disabled));
     }
     // Whose rights or password changed gets a new token at once, where it can be handed over.
+    let keys = house.session_keys().clone();
     if let (Some(session), true) = (own, change.hash.is_some() || change.role.is_some())
-        && let Ok(keys) = house.keys.get(Category::Session)
-        && let Ok(token) = house.sessions.renew(session, keys, caller.now)
+        && let Ok(token) = house.sessions.renew(session, &keys, caller.now)
     {
         cookies.push(CookieChange::Session(Secret::new(token.as_str())));
     }

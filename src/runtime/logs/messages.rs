@@ -95,7 +95,9 @@ impl Visit for Fields {
 
 /// Reports a panic with its place and the calls that led to it.
 pub fn panic_hook(info: &PanicHookInfo<'_>) {
-    let what = info.payload_as_str().unwrap_or("no message");
+    let payload = info.payload();
+    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    let what = text.unwrap_or("no message");
     let place = info.location().map_or(String::new(), ToString::to_string);
     let calls = std::backtrace::Backtrace::force_capture().to_string();
     tracing::error!(target: PANIC, place, calls, "{what}");

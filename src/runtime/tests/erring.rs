@@ -92,6 +92,27 @@ fn a_halt_is_acknowledged_only_when_nothing_is_wrong_any_more() {
     assert_eq!(bot.core.with(|house| house.bot_state()), BotState::Idle);
 }
 
+/// What no form could bring back is there again with its defaults; the rest is entered again.
+#[test]
+fn a_lost_key_is_replaced_and_the_bot_acknowledged() {
+    for category in ["env_bot", "env_enc", "env", "session", "backup"] {
+        let bot = spoiled(|root| fs::remove_file(root.join(format!("storage/keys/{category}.key"))).unwrap());
+        assert_eq!(bot.core.with(|house| house.bot_state()), BotState::Error);
+        let mut admin = bot.browser();
+        let log_in = [("username", ADMIN), ("password", PASSWORD)];
+        assert_eq!(admin.form(Op::Login, &log_in).status, 303, "{category}");
+        let body = serde_json::json!({ "current_password": PASSWORD });
+        let reply = admin.json(Op::KeyRotate, &[("category", category)], &body);
+        assert_eq!(reply.status, 200, "{category}: {}", reply.body);
+        // A new session key ends the sessions under the old one.
+        admin.form(Op::Login, &log_in);
+        let reply = admin.json(Op::ControlAcknowledge, &[], &serde_json::json!({}));
+        assert_eq!((reply.status, &reply.body["bot_state"]), (200, &"idle".into()), "{category}: {}", reply.body);
+        bot.logged_in(ADMIN);
+        assert_sealed(bot.folder.path());
+    }
+}
+
 #[test]
 fn with_users_the_setup_token_opens_nothing() {
     let bot = spoiled(|root| fs::write(root.join(".env.enc"), "damaged").unwrap());

@@ -21,6 +21,7 @@ pub(super) use params::{CLOSE_PARAMS, MID_PARAMS, OPEN_PARAMS};
 
 use self::breakout::{LateBreakout, OpeningBreakout};
 use self::clock::Schedule;
+pub use self::clock::Window;
 use self::reversion::VwapDeviation;
 use self::settings::{CLOSE, MID, OPEN, WindowKeys, WindowSettings, effective, trading_days};
 use self::strategy::WindowStrategy;
@@ -68,6 +69,24 @@ pub fn day_windows(settings: &Settings, session: &Session) -> Vec<DayWindow> {
         }
     };
     [&OPEN, &MID, &CLOSE].map(of).to_vec()
+}
+
+/// When the strategy of that name watches, enters and manages in a session; `None` for one that has no window, is
+/// switched off, or does not trade on that weekday.
+///
+/// # Errors
+/// Parameters that contradict each other.
+pub fn window(
+    name: &str,
+    params: &Params,
+    context: &BuildContext,
+    session: &Session,
+) -> Result<Option<Window>, ParamError> {
+    let Some(keys) = [&OPEN, &MID, &CLOSE].into_iter().find(|keys| keys.name == name) else { return Ok(None) };
+    let settings = effective(params, context)?;
+    let settings = WindowSettings::new(keys, &settings, params, context);
+    let trades = settings.enabled && settings.trades_on(session.date);
+    Ok(trades.then(|| settings.schedule.window(session)))
 }
 
 /// The strategy `open`.

@@ -48,15 +48,25 @@ fn the_first_run_leads_from_an_empty_folder_to_a_logged_in_admin() {
     assert_eq!(browser.get("/api/v1/session").json()["error"]["code"], "wrong_phase");
     let reply = browser.form("/configuration", &[("entity_code", "x")]);
     assert_eq!(reply.status, 422);
+    let page = reply.text();
+    assert!(page.contains(r#"aria-invalid="true""#) && page.contains(r#"value="x""#), "{page}");
     let reply = browser.form("/configuration", &CONFIGURATION);
     assert_eq!((reply.status, reply.location()), (303, Some("/wait")));
     assert!(browser.cookies.contains_key("tbot_setup"));
     assert_eq!(live.settle(), "registration");
     assert_eq!(browser.get("/").location(), Some("/register"));
     assert_eq!(browser.get("/api/v1/provisioning/status").status, 404);
+    let page = browser.get("/register").text();
+    assert!(page.contains(r#"name="password_confirm""#), "{page}");
     live.register(&mut browser, &[]);
     assert_eq!(live.client().form("/register", &[("username", "eve")]).status, 403);
+    let reply = browser.form("/login", &[("username", ADMIN), ("password", "a wrong password")]);
+    assert_eq!(reply.status, 401);
+    assert!(reply.text().contains(r#"role="alert""#), "{}", reply.text());
     let mut admin = live.logged_in(ADMIN);
+    for page in ["/main", "/account", "/configuration", "/register"] {
+        assert_eq!(admin.get(page).status, 200, "{page}");
+    }
     let session = admin.get("/api/v1/session").json();
     assert_eq!((session["username"].as_str(), session["role"].as_str()), (Some(ADMIN), Some("admin")));
     let stored = admin.get("/api/v1/users").json();

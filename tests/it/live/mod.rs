@@ -1,7 +1,9 @@
 //! The live system as its users have it: the real program in a folder of its own, asked over HTTP.
 
 pub mod client;
+mod exchanges;
 mod first_run;
+mod halted;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};

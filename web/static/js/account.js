@@ -1,7 +1,7 @@
 // Own credentials and sessions; for admins, all users.
 
 import { api, busy, byId, el, empty, fill, isAdmin, outcome, table, time, userId, utc } from './shared_utils.js';
-import { ask } from './dialog.js';
+import { ask, tell } from './dialog.js';
 import { startPanel } from './panel.js';
 import { watchPassword } from './password.js';
 
@@ -129,7 +129,7 @@ async function showSessions(user) {
     await load();
   }));
   load();
-  await ask({ title: `Sessions of ${user.username}`, body: host, action: 'Close', wide: true });
+  await tell({ title: `Sessions of ${user.username}`, body: host, wide: true });
 }
 
 const loadUsers = () => fill(byId('users'), () => api('/api/v1/users'), (answer) => table('Users', [

@@ -68,9 +68,15 @@ async function load() {
   ready();
 }
 
-/** What was changed. */
+/** While the bot is halted a file may be missing: then everything is written, also what is empty. */
+const isHalted = document.documentElement.dataset.phase === 'error';
+
+/** What is to be saved: what was changed. An empty secret keeps what is stored. */
 function changed(part) {
-  const inputs = [...part.elements].filter((input) => input.name && input.value !== stored[input.name]);
+  const inputs = [...part.elements].filter((input) => {
+    if (!input.name || (input.type === 'password' && input.value === '')) return false;
+    return isHalted || input.value !== stored[input.name];
+  });
   return Object.fromEntries(inputs.map((input) => [input.name, input.value]));
 }
 
@@ -80,7 +86,7 @@ async function save(part) {
   showFaults(part, {});
   const values = changed(part);
   const names = Object.keys(values);
-  if (names.length === 0) {
+  if (names.length === 0 && !isHalted) {
     outcome(said, 'Nothing was changed.');
     return;
   }
@@ -88,7 +94,7 @@ async function save(part) {
   const labels = names.map((name) => document.querySelector(`label[for="${name}"]`).firstChild.textContent.trim());
   const done = await ask({
     title: `Save ${part.querySelector('legend').firstChild.textContent.trim().toLowerCase()}`,
-    body: `Changed: ${labels.join(', ')}. The bot uses the new values from now on.`,
+    body: isHalted ? 'What stands in the form is stored.' : `Changed: ${labels.join(', ')}. The bot uses the new values from now on.`,
     action: 'Save',
     password: true,
     act: async ({ current_password }) => {

@@ -17,9 +17,10 @@ function input(prefix, { name, label, type = 'text', hint, required = true, valu
  * Asks, and does it: `act(values)` runs when it is confirmed, and its refusal is shown in the dialog, which stays open.
  * Gives what `act` gave, or null if it was called off.
  *
- * `body`: sentences or elements. `word`: must be typed. `password`: asks for the current password as `current_password`.
+ * `body`: sentences or elements. `isNote`: there is nothing to call off. `word`: must be typed. `password`: asks for the
+ * current password as `current_password`.
  */
-export function ask({ title, body = [], action, danger = false, wide = false, word, password = false, fields = [], act = (values) => values }) {
+export function ask({ title, body = [], action, danger = false, wide = false, isNote = false, word, password = false, fields = [], act = (values) => values }) {
   const prefix = `ask-${++count}`;
   const all = [...fields];
   if (word) all.push({ name: 'word', label: `Type ${word} to confirm` });
@@ -29,7 +30,7 @@ export function ask({ title, body = [], action, danger = false, wide = false, wo
   const confirm = el('button', { class: `primary${danger ? ' danger' : ''}` }, action);
   const form = el('form', { method: 'dialog', novalidate: true },
     el('h2', { id: `${prefix}-title` }, title), el('div', { class: 'body', id: `${prefix}-body` }, said), all.map((field) => input(prefix, field)), fault,
-    el('div', { class: 'actions' }, el('button', { type: 'button', on: { click: () => dialog.close() } }, 'Cancel'), confirm));
+    el('div', { class: 'actions' }, isNote ? null : el('button', { type: 'button', on: { click: () => dialog.close() } }, 'Cancel'), confirm));
   const dialog = el('dialog', { class: wide ? 'wide' : null, 'aria-labelledby': `${prefix}-title`, 'aria-describedby': `${prefix}-body` }, form);
   const opener = document.activeElement;
   document.body.append(dialog);
@@ -75,6 +76,6 @@ export function ask({ title, body = [], action, danger = false, wide = false, wo
 }
 
 /** Shows something to read. */
-export function tell({ title, body }) {
-  return ask({ title, body, action: 'Close' });
+export function tell({ title, body, wide }) {
+  return ask({ title, body, wide, action: 'Close', isNote: true });
 }

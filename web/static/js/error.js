@@ -2,6 +2,8 @@
 
 import { api, busy, byId, el, outcome, ready } from './shared_utils.js';
 import { ask } from './dialog.js';
+// The forms of the configuration are those of its own page.
+import './configuration.js';
 
 const said = byId('outcome');
 
@@ -67,4 +69,4 @@ byId('restore')?.addEventListener('submit', (event) => {
     },
   });
 });
-ready();
+if (!document.querySelector('form[data-category]')) ready();

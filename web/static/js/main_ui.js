@@ -1,6 +1,6 @@
 // The dashboard: navigation between panels, clocks, the stream of events, the kill switch, keys.
 
-import { api, byId, el, isAdmin, leave, newYorkTime, ready, utc, words } from './shared_utils.js';
+import { api, byId, el, isAdmin, leave, newYorkTime, onShortcut, ready, shortcutsAreOff, switchShortcuts, utc, words } from './shared_utils.js';
 import { ask, tell } from './dialog.js';
 import { listen, onEvent, onStale, pass, staleText } from './events.js';
 
@@ -49,8 +49,14 @@ window.addEventListener('hashchange', () => show(asked()));
 /** A panel that has found its way to another page, such as the login, takes the whole window along. */
 for (const frame of document.querySelectorAll('iframe')) {
   frame.addEventListener('load', () => {
-    const path = frame.contentWindow.location.pathname;
-    if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave(path);
+    try {
+      const path = frame.contentWindow.location.pathname;
+      if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave(path);
+      delete frame.dataset.failed;
+    } catch {
+      // The page of the browser itself that says that nobody answers: fetched anew when somebody does.
+      frame.dataset.failed = '1';
+    }
   });
 }
 
@@ -94,7 +100,10 @@ function alert({ message, utc: at }) {
 onEvent((event) => {
   if (event.event === 'alert') alert(event.data);
   if (event.event === 'bot_state' || event.event === 'refresh') follow().catch(() => { /* The next event tells. */ });
-  for (const frame of document.querySelectorAll('iframe[src]')) pass(frame, { kind: 'event', event });
+  for (const frame of document.querySelectorAll('iframe[src]')) {
+    if (event.event === 'refresh' && frame.dataset.failed) frame.src = frame.dataset.src;
+    else pass(frame, { kind: 'event', event });
+  }
 });
 onStale((since) => {
   lostSince = since;
@@ -108,7 +117,7 @@ window.addEventListener('message', ({ origin, source, data }) => {
   const frame = [...document.querySelectorAll('iframe')].find((one) => one.contentWindow === source);
   if (!frame) return;
   if (data.kind === 'hello') pass(frame, { kind: 'stale', since: lostSince });
-  if (data.kind === 'key') onKey(data);
+  if (data.kind === 'key') onKey(data.key);
   if (data.kind === 'show') show(data.panel, { focus: true });
 });
 
@@ -129,12 +138,9 @@ byId('kill')?.addEventListener('click', () => {
 
 // ---------------------------------------------------------------- keys
 
-const KEYS_OFF = 'tbot-keys-off';
-const keysAreOff = () => localStorage.getItem(KEYS_OFF) === '1';
 let afterG = 0;
 
-function onKey({ key }) {
-  if (keysAreOff()) return;
+function onKey(key) {
   if (Date.now() < afterG) {
     afterG = 0;
     const link = links.find((one) => one.dataset.key === key);
@@ -146,18 +152,13 @@ function onKey({ key }) {
   if (key === '/') pass(frameOf(current), { kind: 'filter' });
 }
 
-window.addEventListener('keydown', (event) => {
-  const isTyping = event.target.closest?.('input, select, textarea, dialog');
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === '/') event.preventDefault();
-  onKey({ key: event.key });
-});
+onShortcut(onKey);
 
 function help() {
   if (document.querySelector('dialog[open]')) return;
   const row = (keys, text) => el('tr', {}, el('td', {}, keys.flatMap((key) => [el('kbd', {}, key), ' '])), el('td', {}, text));
-  const off = el('input', { type: 'checkbox', id: 'keys-off', checked: keysAreOff() });
-  off.addEventListener('change', () => localStorage.setItem(KEYS_OFF, off.checked ? '1' : '0'));
+  const off = el('input', { type: 'checkbox', id: 'keys-off', checked: shortcutsAreOff() });
+  off.addEventListener('change', () => switchShortcuts(off.checked));
   tell({
     title: 'Shortcuts',
     body: [

@@ -1,6 +1,6 @@
 // What every panel does: it listens, passes keys on to the dashboard, and knows whether it can be seen.
 
-import { byId, el, isFramed } from './shared_utils.js';
+import { byId, el, isFramed, onShortcut } from './shared_utils.js';
 import { listen, onEvent, onStale, staleText } from './events.js';
 
 const seen = new Set();
@@ -34,14 +34,9 @@ export function startPanel(on = () => {}) {
       note.textContent = since ? staleText(since) : '';
     });
   }
-  window.addEventListener('keydown', (event) => {
-    const isTyping = event.target.closest?.('input, select, textarea, dialog');
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === '/') {
-      event.preventDefault();
-      if (!isFramed) focusFilter();
-    }
-    if (isFramed) window.parent.postMessage({ kind: 'key', key: event.key }, location.origin);
+  onShortcut((key) => {
+    if (key === '/') focusFilter();
+    else if (isFramed) window.parent.postMessage({ kind: 'key', key }, location.origin);
   });
   listen();
 }

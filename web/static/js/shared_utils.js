@@ -235,6 +235,23 @@ export async function busy(button, work) {
   }
 }
 
+// ---------------------------------------------------------------- shortcuts
+
+const SHORTCUTS_OFF = 'tbot-shortcuts-off';
+/** Whether single letters do nothing: for those whom they disturb. */
+export const shortcutsAreOff = () => localStorage.getItem(SHORTCUTS_OFF) === '1';
+export const switchShortcuts = (off) => localStorage.setItem(SHORTCUTS_OFF, off ? '1' : '0');
+
+/** Calls `act(key)` for a key that is not typed into something. */
+export function onShortcut(act) {
+  window.addEventListener('keydown', (event) => {
+    const isTyping = event.target.closest?.('input, select, textarea, dialog');
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || shortcutsAreOff()) return;
+    if (event.key === '/') event.preventDefault();
+    act(event.key);
+  });
+}
+
 // ---------------------------------------------------------------- theme
 
 const THEME = 'tbot_theme';
