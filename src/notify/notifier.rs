@@ -70,11 +70,8 @@ impl Policy {
     /// What the settings say.
     pub fn of(settings: &Settings, channels: Channels, source: &str) -> Policy {
         let channel = |key: Key, default| Channel::of(settings.text(key)).unwrap_or(default);
-        let flags = [
-            (Key::NotifyOnFill, Kind::Fill),
-            (Key::NotifyOnExit, Kind::Exit),
-            (Key::NotifyOnFailure, Kind::Failure),
-        ];
+        let flags =
+            [(Key::NotifyOnFill, Kind::Fill), (Key::NotifyOnExit, Kind::Exit), (Key::NotifyOnFailure, Kind::Failure)];
         Policy {
             channels,
             critical: channel(Key::CriticalAlertChannel, Channel::PagerDuty),
@@ -241,12 +238,14 @@ impl Notifier {
 
     /// Sends what is told until `stop` is ready, and then what still waits, for a moment.
     pub async fn run(&self, clock: Clock, journal: Journal, stop: impl Future<Output = ()>) {
-        let [critical, routine] = [Level::Critical, Level::Routine].map(|level| self.work(level, &clock, &journal, true));
+        let [critical, routine] =
+            [Level::Critical, Level::Routine].map(|level| self.work(level, &clock, &journal, true));
         tokio::select! {
             () = stop => {}
             _ = async { tokio::join!(critical, routine) } => {}
         }
-        let [critical, routine] = [Level::Critical, Level::Routine].map(|level| self.work(level, &clock, &journal, false));
+        let [critical, routine] =
+            [Level::Critical, Level::Routine].map(|level| self.work(level, &clock, &journal, false));
         let _ = timeout(self.0.rule.last, async { tokio::join!(critical, routine) }).await;
     }
 

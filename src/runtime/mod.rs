@@ -17,6 +17,7 @@ mod house;
 pub mod input;
 pub mod jobs;
 pub mod logs;
+mod notices;
 pub mod openapi;
 pub mod password_check;
 mod phase;

@@ -58,6 +58,7 @@ const BODIES: &[(Op, &str)] = &[
     (Op::BacktestCancel, ""),
     (Op::SweepSubmit, "kind?:sweep|walk_forward resume?"),
     (Op::SweepCancel, ""),
+    (Op::NotifyTest, "channel:email|slack|sms|pagerduty"),
     (Op::LedgerCreate, "date memo flags?:array lines:array version?:integer"),
     (Op::LedgerUpdate, "date memo flags?:array lines:array version:integer"),
     (Op::LedgerUpload, "file:binary"),

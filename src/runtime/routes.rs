@@ -251,6 +251,7 @@ routes! {
     CoaHistory: Get "/api/v1/coa/history", Api, MAIN, Viewer, Deed; "Versions of the chart with what changed, the newest first."
     TaxReport: Get "/api/v1/reports/tax", Download, MAIN, Viewer, Deed; "Gains and losses of a year, as a file."
     ActivityReport: Get "/api/v1/reports/activity", Download, MAIN, Viewer, Deed; "Everything that was booked in a year, as a file."
+    NotifyTest: Post "/api/v1/notifications/test", Api, MAIN, Admin, Deed; "Sends a test on a channel of notices, and says what came of it."
     OpenApi: Get "/api/v1/openapi.json", Api, HALTED, Viewer, Deed; "This document: every route there is."
     // Backtests and sweeps.
     Backtests: Get "/api/v1/backtests", Api, MAIN, Viewer, Polling; "Backtests, queued, running and ended, newest first."

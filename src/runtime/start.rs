@@ -159,6 +159,7 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
         }
         house.audit.note(Entry::new(now, &core, Action::SecretDecrypt, "start checks", "done"));
         take_over(house, &mut faults, now);
+        house.refresh_notices();
     }
     faults.sort();
     faults.dedup();

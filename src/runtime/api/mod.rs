@@ -14,6 +14,7 @@ pub mod keys;
 pub mod ledger;
 pub mod login;
 pub mod logs;
+pub mod notices;
 mod paging;
 pub mod register;
 pub mod reports;

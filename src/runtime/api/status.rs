@@ -54,13 +54,19 @@ impl House {
         };
         let books = self.books_fault();
         let state = (!self.faults.is_empty()).then(|| self.faults.join("; "));
-        vec![
+        let mut checks = vec![
             check("audit", audit),
             check("settings", settings),
             check("users", users),
             check("books", books),
             check("state", state),
             json!({ "module": "broker", "ok": true, "detail": "not connected: there is no session" }),
-        ]
+        ];
+        let channels = self.notifier.self_check().into_iter().map(|state| {
+            let module = format!("notify {}", state.channel.word());
+            json!({ "module": module, "ok": state.ok, "detail": state.detail })
+        });
+        checks.extend(channels);
+        checks
     }
 }

@@ -50,7 +50,24 @@ fn the_self_check_names_every_module() {
     let checks = checks.as_array().unwrap();
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
     let modules: Vec<&str> = checks.iter().map(|check| check["module"].as_str().unwrap()).collect();
-    assert_eq!(modules, ["keys", "files", "secrets", "audit", "settings", "users", "books", "state", "broker"]);
+    assert_eq!(
+        modules,
+        [
+            "keys",
+            "files",
+            "secrets",
+            "audit",
+            "settings",
+            "users",
+            "books",
+            "state",
+            "broker",
+            "notify pagerduty",
+            "notify sms",
+            "notify slack",
+            "notify email"
+        ]
+    );
     std::fs::write(bot.folder.path().join("storage/secrets/smtp_credentials.json.enc"), "x").unwrap();
     let checks = bot.logged_in(ADMIN).get(Op::SelfCheck).body;
     assert!(checks.to_string().contains("'smtp' cannot be decrypted"), "{checks}");

@@ -13,4 +13,5 @@ mod logging_in;
 mod looking_on;
 mod managing_users;
 mod registering;
+mod telling_people;
 mod walking_routes;

@@ -201,7 +201,7 @@ const ACTIONS = [
 
 function showReview({ discrepancies, open, total }, summary) {
   review.hidden = open === 0 && !summary;
-  if (review.hidden) return;
+  if (review.hidden) return void review.replaceChildren();
   const rows = table('Open differences', [
     { title: 'No.', number: true, cell: (one) => number(one.id) },
     { title: 'Kind', cell: (one) => el('mark', { class: 'tag bad' }, KINDS[one.kind] ?? words(one.kind)) },
