@@ -1,6 +1,6 @@
 // The ledger: entries by date and account, what admins enter, comparison with a broker's file, exports.
 
-import { ApiError, api, byId, el, empty, fill, isAdmin, number, outcome, table, time, words } from './shared_utils.js';
+import { ApiError, api, byId, el, empty, fill, isAdmin, number, outcome, table, time, utc, words } from './shared_utils.js';
 import { ask } from './dialog.js';
 import { startPanel } from './panel.js';
 
@@ -59,8 +59,9 @@ function show({ entries, total, offset: first }) {
   const ofEntry = (cell) => ({ entry, isFirst }) => (isFirst ? cell(entry) : '');
   const last = first + entries.length;
   const go = (to) => () => { offset = Math.max(0, to); load(); };
-  return el('section', { class: 'panel' }, table('Ledger entries', [
-    { title: 'Date', cell: ({ entry, isFirst }) => el('span', { class: isFirst ? null : 'visually-hidden', title: `Booked at ${entry.created_utc}` }, entry.date) },
+  const rows = rowsOf(entries);
+  const shown = table('Ledger entries', [
+    { title: 'Date', cell: ({ entry, isFirst }) => el('span', { class: isFirst ? null : 'visually-hidden', title: `Booked at ${utc(entry.created_utc)} UTC` }, entry.date) },
     { title: 'Memo', wrap: true, cell: ofEntry((entry) => entry.memo) },
     { title: 'Account', cell: ({ line }) => (line ? accountText(line.account) : el('span', { class: 'muted' }, 'moves no money')) },
     { title: 'Debit', number: true, cell: ({ line }) => line && side(line.debit) },
@@ -72,7 +73,10 @@ function show({ entries, total, offset: first }) {
       el('button', { type: 'button', class: 'small', 'aria-label': `v${entry.version}, history of entry ${entry.id}`, on: { click: () => history(entry) } }, `v${entry.version}`), ' ',
       isAdmin && el('button', { type: 'button', class: 'small', 'aria-label': `Edit entry ${entry.id}`, on: { click: () => edit(entry) } }, 'Edit'),
     ].filter(Boolean)) },
-  ].filter(Boolean), rowsOf(entries)), el('div', { class: 'actions' },
+  ].filter(Boolean), rows);
+  // Lines of one entry hang together.
+  shown.querySelectorAll('tbody tr').forEach((row, k) => row.classList.toggle('continues', rows[k + 1]?.isFirst === false));
+  return el('section', { class: 'panel' }, shown, el('div', { class: 'actions' },
     el('button', { type: 'button', disabled: first <= 0, on: { click: go(first - PAGE) } }, 'Newer'),
     el('button', { type: 'button', disabled: last >= total, on: { click: go(last) } }, 'Older'),
     el('span', { class: 'muted' }, `${number(first + 1)} to ${number(last)} of ${number(total)}`)));
@@ -109,9 +113,9 @@ async function history({ id }) {
       isNote: true,
       action: 'Close',
       body: [
-        entry.reference && el('p', { class: 'hint' }, `Reference ${entry.reference}, happened at ${entry.utc}`),
-        version(entry, `in force since ${entry.updated_utc}, entered by ${entry.created_by}`),
-        ...earlier.map((one) => version(one.entry, `until ${one.replaced_utc}, replaced by ${one.replaced_by}`)),
+        entry.reference && el('p', { class: 'hint' }, `Reference ${entry.reference}, happened at ${utc(entry.utc)} UTC`),
+        version(entry, `in force since ${utc(entry.updated_utc)} UTC, entered by ${entry.created_by}`),
+        ...earlier.map((one) => version(one.entry, `until ${utc(one.replaced_utc)} UTC, replaced by ${one.replaced_by}`)),
       ].filter(Boolean),
     });
   } catch (error) {
@@ -130,7 +134,7 @@ function fail(error) {
 function lineFields(k, { account = '', debit = '', credit = '' }, isFixed) {
   const usable = accounts.filter(({ code, active, isHeading }) => code === account || (active && !isHeading));
   const amount = (name, title, value) => el('div', { class: 'field' },
-    el('input', { name: `lines[${k}].${name}`, id: `line-${k}-${name}`, value: units(value) === 0n ? '' : value, inputmode: 'decimal', autocomplete: 'off', disabled: isFixed, 'aria-label': `${title} of line ${k + 1}` }));
+    el('input', { name: `lines[${k}].${name}`, id: `line-${k}-${name}`, value: units(value) === 0n ? '' : value, inputmode: 'decimal', placeholder: title.toLowerCase(), autocomplete: 'off', disabled: isFixed, 'aria-label': `${title} of line ${k + 1}` }));
   return el('div', { class: 'entry-line' },
     el('div', { class: 'field' }, el('select', { name: `lines[${k}].account`, id: `line-${k}-account`, disabled: isFixed, 'aria-label': `Account of line ${k + 1}` },
       el('option', { value: '' }, 'account'), usable.map(({ code }) => el('option', { value: code, selected: code === account }, accountText(code))))),
