@@ -45,7 +45,12 @@ impl House {
         let identity = provisioning::identity(&fields);
         let storage = Storage { disk: &self.disk, keys: &self.keys };
         let opened = Books::open_or_create(storage, &identity, now);
-        self.books = Some(opened.map_err(|error| start::safe_books(&error))?);
+        self.books = Some(opened.map_err(|error| match error {
+            BooksError::Vault(VaultError::Missing { .. }) => {
+                "the ledger or the chart of accounts is missing".to_string()
+            }
+            error => start::safe_books(&error),
+        })?);
         Ok(())
     }
 
