@@ -34,11 +34,11 @@ impl Stream {
 pub enum BrokerEvent {
     /// Something new of an order.
     Order(Box<OrderUpdate>),
-    /// The outcome of sending this order was not known, and since `sent` the broker has denied knowing it: it can be taken as
-    /// never received. Should it turn up after all, a report of it follows, and it should be canceled.
+    /// The outcome of sending this order was not known, and since `sent` the broker has denied knowing it: it can be
+    /// taken as never received. Should it turn up after all, a report of it follows, and it should be canceled.
     OrderLost { client_id: String, sent: Nanos },
-    /// All positions, after a comparison with the broker's records. They were asked for after the orders, and so may hold
-    /// an execution whose report is still to come.
+    /// All positions, after a comparison with the broker's records. They were asked for after the orders, and so may
+    /// hold an execution whose report is still to come.
     Positions(Vec<Position>),
     /// A minute has ended. Bars of a symbol come in order, also those that an interruption had swallowed.
     Bar(BrokerBar),

@@ -71,8 +71,8 @@ pub trait Broker: Send + Sync {
     fn capabilities(&self) -> &'static Capabilities;
 
     /// Checks the credentials, starts the streams and gives the channel of everything that happens. `known` is
-    /// what the caller knows of its orders: after a restart, the book rebuilt from the journal. After this, and after every
-    /// interruption, the adapter compares with the broker's records and reports the differences;
+    /// what the caller knows of its orders: after a restart, the book rebuilt from the journal. After this, and after
+    /// every interruption, the adapter compares with the broker's records and reports the differences;
     /// [`BrokerEvent::StreamUp`] says when that is done. An earlier channel ends.
     ///
     /// # Errors
@@ -82,25 +82,27 @@ pub trait Broker: Send + Sync {
     /// Replaces what is watched: bars, quotes and halts of these symbols arrive as events.
     fn watch(&self, watch: Watchlist) -> Answer<'_, ()>;
 
-    /// Sends an order and gives what the broker says of it. Repeating the call with the same ticket cannot give a
-    /// second order where [`Capabilities::idempotency`] says so.
+    /// Sends an order and gives what the broker says of it, which comes as an event, too. Repeating the call with the
+    /// same ticket cannot give a second order where [`Capabilities::idempotency`] says so.
     ///
     /// # Errors
     /// [`BrokerError::Rejected`], [`BrokerError::Auth`], [`BrokerError::RateLimited`], [`BrokerError::Network`] and
-    /// [`BrokerError::Unsupported`]: there is no such order. Every other error is [`BrokerError::Unknown`]: there may be one.
+    /// [`BrokerError::Unsupported`]: there is no such order. Every other error is [`BrokerError::Unknown`]: there may
+    /// be one.
     fn submit_order(&self, ticket: OrderTicket) -> Answer<'_, OrderReport>;
 
     /// Asks to cancel an order.
     ///
     /// # Errors
-    /// [`BrokerError::NotFound`] if the broker does not know the order; nothing is known to be canceled after any error.
+    /// [`BrokerError::NotFound`] if the broker does not know the order; nothing is known to be canceled after any
+    /// error.
     fn cancel_order(&self, id: ClientOrderId) -> Answer<'_, CancelOutcome>;
 
     /// Asks to cancel every open order of the account, also those of others. Gives their number.
     fn cancel_all_orders(&self) -> Answer<'_, usize>;
 
-    /// Asks to change an open order. With [`ReplaceSemantics::NewOrder`] the answer is the order that takes its place, under
-    /// the id in `change`; the broker may still refuse, which comes as an event.
+    /// Asks to change an open order. With [`ReplaceSemantics::NewOrder`] the answer is the order that takes its
+    /// place, under the id in `change`; the broker may still refuse, which comes as an event.
     fn replace_order(&self, id: ClientOrderId, change: Replacement) -> Answer<'_, OrderReport>;
 
     /// The order of this id; `None` if the broker does not know it.

@@ -236,12 +236,11 @@ impl OrderBook {
         }
     }
 
-    /// The broker refused an order. Changes nothing if it has spoken of the order otherwise.
-    pub fn refused(&mut self, id: &ClientOrderId) {
-        if let Some(order) = self.orders.get_mut(id.as_str())
-            && rank(order.state) < rank(OrderState::Accepted)
-        {
-            order.state = OrderState::Rejected;
+    /// It is certain that the broker has no such order: it is forgotten, and may be sent again. Changes nothing if the
+    /// broker has spoken of the order otherwise.
+    pub fn not_sent(&mut self, id: &ClientOrderId) {
+        if self.orders.get(id.as_str()).is_some_and(|order| rank(order.state) < rank(OrderState::Accepted)) {
+            self.orders.remove(id.as_str());
         }
     }
 

@@ -105,8 +105,8 @@ pub enum TicketKind {
     MarketOnClose,
 }
 
-/// An order that may be sent. There is none without an approval: the fields can be read and not set, and a ticket can be
-/// written down and not read back.
+/// An order that may be sent. There is none without an approval: the fields can be read and not set, and a ticket can
+/// be written down and not read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderTicket {
     client_id: ClientOrderId,
@@ -120,9 +120,9 @@ pub struct OrderTicket {
 impl OrderTicket {
     /// The order that risk approved, in the numbers of a broker.
     ///
-    /// Quantities are cut off after nine decimals. Prices come onto the grid of [`super::price_step`]: a limit to the side
-    /// on which it is never worse than what was asked for, a stop to the nearest step. Noise of float arithmetic,
-    /// beyond six decimals, is rounded away first.
+    /// Quantities are cut off after nine decimals. Prices come onto the grid of [`super::price_step`]: a limit to the
+    /// side on which it is never worse than what was asked for, a stop to the nearest step. Noise of float
+    /// arithmetic, beyond six decimals, is rounded away first.
     ///
     /// Links between orders are not carried over: whoever sends them sends a child when its parent has filled, and
     /// cancels one of a pair when the other has.
@@ -196,8 +196,8 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// The change that risk approved of an order on `side`. `client_id` is the id of the order that takes its place, where a
-    /// replacement is a new order.
+    /// The change that risk approved of an order on `side`. `client_id` is the id of the order that takes its place,
+    /// where a replacement is a new order.
     ///
     /// # Errors
     /// A quantity or price that is not a positive number, or a change of nothing.

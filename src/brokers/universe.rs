@@ -1,8 +1,8 @@
 //! The symbols that may be traded, chosen once a night.
 //!
 //! The list of stocks, their last close and their volume come from the broker, the market capitalization from somewhere
-//! else, since no broker's list of stocks has it: a screener, or a file. The result is a file that every broker shares; during a
-//! session only its symbols are asked for.
+//! else, since no broker's list of stocks has it: a screener, or a file. The result is a file that every broker
+//! shares; during a session only its symbols are asked for.
 
 mod file;
 mod finnhub;
@@ -45,9 +45,9 @@ pub struct UniverseRules {
 }
 
 impl UniverseRules {
-    /// NYSE and NASDAQ with the bounds of the settings; of the three strategies' market capitalizations the widest, since
-    /// each of them filters for itself. `blocklist` has symbols divided by spaces, commas or line ends; what follows
-    /// a `#` on its line is a remark.
+    /// NYSE and NASDAQ with the bounds of the settings; of the three strategies' market capitalizations the widest,
+    /// since each of them filters for itself. `blocklist` has symbols divided by spaces, commas or line ends; what
+    /// follows a `#` on its line is a remark.
     pub fn new(settings: &Settings, blocklist: &str) -> UniverseRules {
         let number = |key| to_decimal(settings.number(key)).unwrap_or_default();
         let lowest = [Key::MinMarketCapOpen, Key::MinMarketCapMid, Key::MinMarketCapClose].map(number);

@@ -200,3 +200,74 @@ impl Market {
         Session { date: day.date, open: day.open, close: day.close, early_close: day.early_close }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bars, Calendar, MINUTE, parse_date};
+    use super::*;
+
+    /// Two symbols over three sessions; the second has every other minute, and none on the second day.
+    fn whole() -> (Market, Vec<Session>) {
+        let sessions = Calendar::nyse().sessions(parse_date("2024-03-11").unwrap(), parse_date("2024-03-13").unwrap());
+        let mut series = Vec::new();
+        for name in ["A", "B"] {
+            let mut bars = Bars::default();
+            for (day, session) in sessions.iter().enumerate() {
+                for minute in 0..30 {
+                    if name == "B" && (minute % 2 == 1 || day == 1) {
+                        continue;
+                    }
+                    let price = 10.0 + (minute + day as i64) as f64 / 100.0;
+                    let bar = Bar { open: price, high: price, low: price, close: price, volume: 1.0 };
+                    bars.push(session.open + minute * MINUTE, bar, None);
+                }
+            }
+            series.push((name.to_string(), bars));
+        }
+        let parts = MarketParts { bar_length: MINUTE, series, ..MarketParts::default() };
+        (Market::new(parts, &sessions).unwrap(), sessions)
+    }
+
+    #[test]
+    fn a_market_that_has_grown_is_the_whole_one() {
+        let (whole, sessions) = whole();
+        for first in 0..3 {
+            let mut grown = Market::growing(whole.parts_before(first), &sessions[..first]).unwrap();
+            for day in first..3 {
+                for step in whole.days[day].first_step..whole.days[day].end_step {
+                    let place = grown.extend(&whole.session_of(day), &whole.bars_at(day, step)).unwrap();
+                    assert_eq!(place, (day, step));
+                    for symbol in whole.symbol_ids() {
+                        // What has ended at a step never changes afterwards.
+                        assert_eq!(grown.ended(symbol, day, step), whole.ended(symbol, day, step));
+                        assert_eq!(grown.bar_at(symbol, day, step), whole.bar_at(symbol, day, step));
+                    }
+                }
+            }
+            assert_eq!((&grown.days, &grown.steps), (&whole.days, &whole.steps));
+            assert_eq!(grown.day_offsets, whole.day_offsets);
+            assert_eq!(grown.series, whole.series);
+        }
+    }
+
+    #[test]
+    fn bars_that_do_not_follow_are_refused_and_change_nothing() {
+        let (whole, sessions) = whole();
+        let mut grown = Market::growing(whole.parts_before(1), &sessions[..1]).unwrap();
+        let session = sessions[1];
+        let bar = |symbol: u32, minute: i64| NewBar {
+            symbol: SymbolId(symbol),
+            start: session.open + minute * MINUTE,
+            ..whole.bars_at(0, 0)[0]
+        };
+        grown.extend(&session, &[bar(0, 3)]).unwrap();
+        let before = grown.clone();
+        let mut refuse = |bars: &[NewBar]| grown.extend(&session, bars).unwrap_err();
+        assert_eq!(refuse(&[]), GrowthError::NoBars);
+        assert!(matches!(refuse(&[bar(0, 3)]), GrowthError::NotAfter { .. }));
+        assert!(matches!(refuse(&[bar(0, 4), bar(1, 5)]), GrowthError::OtherEnd { .. }));
+        assert!(matches!(refuse(&[bar(0, 4), bar(0, 4)]), GrowthError::Twice { .. }));
+        assert!(matches!(refuse(&[bar(0, 390)]), GrowthError::OutsideSession { .. }));
+        assert_eq!((grown.steps, grown.days, grown.series), (before.steps, before.days, before.series));
+    }
+}

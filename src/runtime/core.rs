@@ -157,7 +157,12 @@ impl Core {
         let reply = self.dispatch(route.op, &caller, input).await;
         let mut reply = match reply {
             Ok(reply) => reply,
-            Err(refusal) => self.with(|house| gate::refuse(house, &caller, route, refusal)),
+            Err(refusal) => {
+                if refusal.status == 500 {
+                    tracing::error!(path = route.path, code = refusal.code, "{}", refusal.message);
+                }
+                self.with(|house| gate::refuse(house, &caller, route, refusal))
+            }
         };
         if reply.cookies.is_empty() {
             reply.cookies = gate::session_cookies(&caller);

@@ -106,6 +106,7 @@ impl From<StateError> for Refusal {
 
 impl From<AuditError> for Refusal {
     fn from(error: AuditError) -> Refusal {
+        tracing::warn!("refused: {error}");
         match error {
             AuditError::Broken { first_bad_seq, .. } => Refusal::conflict(
                 "audit_broken",
@@ -118,6 +119,8 @@ impl From<AuditError> for Refusal {
 
 impl From<VaultError> for Refusal {
     fn from(error: VaultError) -> Refusal {
+        // Whoever asked is told no path and no query; the log is.
+        tracing::warn!("refused: {error}");
         match error {
             VaultError::Disk(_) => disk(),
             VaultError::Audit(_) => Refusal::audit_unavailable(),

@@ -103,7 +103,8 @@ impl<'m> TestDay<'m> {
         let before = source.parts_before(day);
         let venue = |plan: &Plan, market: &Market| plan.sim_venue(market);
         let path = folder.join(JOURNAL_FILE);
-        let recorder = Recorder::begin(&path, session, Mode::Test, spec, GRACE_MS, &before, venue)?;
+        let (plan, history) = Plan::new(session, Mode::Test, spec, GRACE_MS, &before).map_err(RecorderError::from)?;
+        let recorder = Recorder::begin(&path, plan, &history, venue)?;
         let mut test = TestDay {
             source,
             day,

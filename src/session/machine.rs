@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::input::{BarInput, Command, Input};
 use super::live::{BrokerEvent, Request};
 use super::output::{LedgerFill, LogLine, Output, StageChange};
-use super::plan::{Plan, PlanError};
+use super::plan::{OpeningPosition, Plan, PlanError};
 use super::schedule::{Schedule, Stage};
 use super::steps::{Refusal, Step, Steps};
 use crate::backtest::defense;
@@ -44,6 +44,11 @@ pub trait SessionVenue: BarVenue {
         true
     }
 
+    /// Orders at the broker of which something is not known: whether they exist, or what they filled.
+    fn unresolved(&self) -> usize {
+        0
+    }
+
     /// Takes what is to be asked of the broker.
     fn take_requests(&mut self) -> Vec<Request> {
         Vec::new()
@@ -57,15 +62,14 @@ pub trait SessionVenue: BarVenue {
 
 impl SessionVenue for SimVenue {}
 
-/// An input that a session cannot take. It is a mistake of who feeds it, not something that happens.
+/// A session that cannot be made, or cannot go on. Nothing that arrives leads there: what is not usable is counted and
+/// left out, so that every journal can be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error("bars that do not follow the market: {0}")]
     Growth(#[from] GrowthError),
-    #[error("symbol {found} of {symbols}")]
-    Symbol { found: u32, symbols: usize },
 }
 
 /// What was counted.
@@ -80,7 +84,7 @@ pub struct Counters {
     pub duplicate_bars: u64,
     /// Bars outside regular hours.
     pub bars_outside_session: u64,
-    /// Bars whose prices no bar can have.
+    /// Bars whose prices no bar can have, or of a symbol that the session does not have.
     pub invalid_bars: u64,
     /// Orders refused by the risk desk or the venue.
     pub rejected_orders: u64,
@@ -136,8 +140,9 @@ impl<V: SessionVenue> Session<V> {
     pub fn new(plan: Plan, market: Market, venue: V) -> Result<Session<V>, SessionError> {
         let config = plan.config(&market)?;
         let setups = plan.spec.build_strategies().map_err(PlanError::from)?;
-        let core = Core::growing(&market, setups, config.limits, config.cash);
+        let mut core = Core::growing(&market, setups, config.limits, config.cash);
         let strategies = core.strategy_names();
+        adopt(&plan, &market, strategies.len(), &mut core.portfolio)?;
         let confirms = plan.spec.settings.flag(Key::TradeConfirmationRequired);
         let stream = OrderStream::new(&market, strategies.clone());
         let venue = Recorded::new(Gate::new(venue, confirms), stream);
@@ -167,13 +172,8 @@ impl<V: SessionVenue> Session<V> {
     /// Takes an input and gives back what follows from it, in order.
     ///
     /// # Errors
-    /// An input that cannot be: the session is as it was before.
+    /// [`SessionError`]: a mistake of the program.
     pub fn handle(&mut self, input: &Input) -> Result<Vec<Output>, SessionError> {
-        if let Input::Bar(bar) = input
-            && bar.symbol as usize >= self.market.symbols.len()
-        {
-            return Err(SessionError::Symbol { found: bar.symbol, symbols: self.market.symbols.len() });
-        }
         self.counters.inputs += 1;
         self.now = self.now.max(input.time());
         match input {
@@ -255,7 +255,7 @@ impl<V: SessionVenue> Session<V> {
 
     fn bar(&mut self, input: &BarInput) -> Result<(), SessionError> {
         self.counters.bars += 1;
-        if !input.is_valid() {
+        if !input.is_valid() || input.symbol as usize >= self.market.symbols.len() {
             self.counters.invalid_bars += 1;
             return Ok(());
         }
@@ -546,6 +546,27 @@ impl<V: SessionVenue> Session<V> {
         }
         self.warnings_told = trader.core.warnings().len();
     }
+}
+
+/// Takes over the positions that an earlier session has left.
+fn adopt(plan: &Plan, market: &Market, strategies: usize, portfolio: &mut Portfolio) -> Result<(), PlanError> {
+    for position in &plan.opening {
+        let refuse = |reason| PlanError::Opening { symbol: position.symbol.clone(), reason };
+        let symbol = market.symbol(&position.symbol).ok_or_else(|| refuse("not a symbol of the session"))?;
+        let bars = &market.series[symbol.index()];
+        if usize::from(position.strategy) >= strategies {
+            return Err(refuse("there is no such strategy"));
+        }
+        let is_sound = position.qty.is_finite() && position.qty != 0.0 && position.price > 0.0;
+        if !is_sound || !position.price.is_finite() {
+            return Err(refuse("expected a number of shares and a positive price"));
+        }
+        let Some(bar) = bars.len().checked_sub(1) else { return Err(refuse("its history has no bar")) };
+        let OpeningPosition { strategy, qty, price, time, .. } = *position;
+        portfolio.adopt(strategy, symbol, qty, price, time, bar as u32);
+        portfolio.account.set_mark(symbol, bars.close[bar]);
+    }
+    Ok(())
 }
 
 /// The settings with defense mode on or off.

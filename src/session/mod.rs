@@ -38,6 +38,6 @@ pub use input::{BarInput, Command, Input};
 pub use journal::{Journal, JournalError};
 pub use machine::{Session, SessionError, SessionVenue};
 pub use output::{LedgerFill, LogLine, Output, StageChange};
-pub use plan::{Mode, Plan, PlanError};
+pub use plan::{HistoryChunk, Mode, OpeningPosition, Plan, PlanError};
 pub use recorder::{Recorder, RecorderError};
 pub use status::{StatusSnapshot, TradeStatus, WindowStatus};

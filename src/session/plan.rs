@@ -41,8 +41,25 @@ pub struct Plan {
     pub spec: RunSpec,
     /// How long after the end of a bar others of the same end are waited for.
     pub grace_ms: u32,
+    /// Positions that are there when it begins, left by an earlier session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opening: Vec<OpeningPosition>,
     /// Symbols and everything that is known beside their bars.
     context: Context,
+}
+
+/// A position at the beginning of a session. Its cost is not in the cash of the specification any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpeningPosition {
+    pub symbol: String,
+    /// Index of the strategy that it belongs to, in order of decision.
+    pub strategy: u16,
+    /// Signed shares.
+    pub qty: f64,
+    /// Average price, dollars a share.
+    pub price: f64,
+    /// Since when.
+    pub time: Nanos,
 }
 
 /// A session that cannot be made.
@@ -58,6 +75,8 @@ pub enum PlanError {
     Calendar { found: String },
     #[error("a session takes bars of regular hours only; the data were loaded with extended hours")]
     ExtendedHours,
+    #[error("opening position in {symbol}: {reason}")]
+    Opening { symbol: String, reason: &'static str },
     #[error("history: {0}")]
     History(String),
     #[error("context: {0}")]
@@ -94,6 +113,7 @@ impl Plan {
             mode,
             spec,
             grace_ms,
+            opening: Vec::new(),
             context: Context::new(before),
         };
         Ok((plan, history::chunks(&before.series)))

@@ -5,11 +5,9 @@ use super::journal::{Journal, JournalError, Record};
 use super::live::LiveVenue;
 use super::machine::{Session, SessionError, SessionVenue};
 use super::output::Output;
-use super::plan::{Plan, PlanError};
+use super::plan::{HistoryChunk, Plan, PlanError};
 use super::replay::{AnySession, Divergence, ReplayError, rerun};
-use crate::backtest::RunSpec;
-use crate::market::MarketParts;
-use crate::session::Mode;
+use crate::market::Market;
 use crate::sim::SimVenue;
 use std::path::Path;
 
@@ -37,25 +35,22 @@ pub struct Recorder<V> {
 }
 
 impl<V: SessionVenue> Recorder<V> {
-    /// A new session with a venue that `venue` makes for it, and a new journal at `path`.
+    /// A new session with a venue that `venue` makes for it, and a new journal at `path`. Plan and history are those
+    /// of [`Plan::new`].
     ///
     /// # Errors
     /// A plan that cannot be run, a file that cannot be made.
     pub fn begin(
         path: &Path,
-        session: &str,
-        mode: Mode,
-        spec: RunSpec,
-        grace_ms: u32,
-        before: &MarketParts,
-        venue: impl FnOnce(&Plan, &crate::market::Market) -> Result<V, PlanError>,
+        plan: Plan,
+        history: &[HistoryChunk],
+        venue: impl FnOnce(&Plan, &Market) -> Result<V, PlanError>,
     ) -> Result<Recorder<V>, RecorderError> {
-        let (plan, history) = Plan::new(session, mode, spec, grace_ms, before)?;
-        // From what was written down, so that a replay begins with the same bits.
-        let market = plan.market(&history)?;
+        // From what is written down, so that a replay begins with the same bits.
+        let market = plan.market(history)?;
         let venue = venue(&plan, &market)?;
         let session = Session::new(plan, market, venue)?;
-        let journal = Journal::create(path, session.plan(), &history)?;
+        let journal = Journal::create(path, session.plan(), history)?;
         Ok(Recorder { session, journal })
     }
 

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderId(pub u32);
 
+impl OrderId {
+    /// Stands for what opened a position that was there before the first order.
+    pub const BEFORE: OrderId = OrderId(u32::MAX);
+}
+
 /// Buy or sell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {

@@ -303,6 +303,27 @@ impl Portfolio {
         self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to, leg.time));
     }
 
+    /// Takes over a position that is there before the first order: signed shares at an average price, held by one
+    /// strategy since `time`. Cash is what is left beside it. `bar` is the last bar of its symbol.
+    pub fn adopt(&mut self, strategy: u16, symbol: SymbolId, qty: f64, price: f64, time: Nanos, bar: u32) {
+        self.account.add(symbol, qty);
+        self.account.set_mark(symbol, price);
+        self.positions[usize::from(strategy)][symbol.index()] += qty;
+        let leg = Leg {
+            order: OrderId::BEFORE,
+            strategy,
+            side: if qty > 0.0 { Side::Buy } else { Side::Sell },
+            qty: qty.abs(),
+            price,
+            time,
+            commission: 0.0,
+            slippage: 0.0,
+            bar,
+            reason: "held before",
+        };
+        self.trades.book(symbol, leg, |_, _| (price, price));
+    }
+
     /// A split of `ratio` shares for one.
     pub fn split(&mut self, symbol: SymbolId, ratio: f64) {
         self.account.split(symbol, ratio);

@@ -122,7 +122,7 @@ async fn known(
         return respond::refusal(api, &Refusal::new(400, "malformed", "The address is no UTF-8 text."));
     };
     let params = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let (peer, to) = web.peer(&parts.headers, from, !api, parts.extensions.get());
     let mut call = Request {
         verb: Verb::Call,
@@ -138,10 +138,7 @@ async fn known(
     match route.kind {
         Kind::Stream => return exchange::events(&web, call).await,
         Kind::Download => return exchange::download(&web, call).await,
-        Kind::Upload => {
-            parts.headers.remove(header::COOKIE);
-            return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await;
-        }
+        Kind::Upload => return exchange::upload(&web, call, HttpRequest::from_parts(parts, body)).await,
         Kind::Series if wants_bytes(&parts.headers) => return exchange::download(&web, call).await,
         Kind::Page | Kind::Form | Kind::Api | Kind::Series => {}
     }

@@ -451,7 +451,9 @@ mod tests {
             for forbidden in ["style=", "<style", " onclick", " onload", "javascript:", "http://", "https://fonts"] {
                 assert!(!html.contains(forbidden), "{name:?} has {forbidden}");
             }
-            assert_eq!(html.matches("<script").count(), 1, "{name:?}");
+            let scripts = html.matches("<script").count();
+            assert_eq!(html.matches(" src=\"/static/js/").count(), scripts, "{name:?}: no script stands in a page");
+            assert_eq!(html.matches("<script type=\"module\"").count(), 1, "{name:?}");
             assert!(!html.contains("<E>") && !html.contains("<ada>"), "{name:?} escapes");
         }
     }

@@ -99,7 +99,7 @@ await quiet('the result shows figures, account, prices and trades', async () => 
   await look('backtest-result');
   await page.click('text=Result');
   await page.waitForSelector('th[aria-sort="ascending"] >> text=Result');
-  await page.locator('text=Show').last().click();
+  await page.locator('[aria-label="Trades"] button:has-text("Show")').first().click();
   await page.waitForSelector('text=around the trade of');
 });
 

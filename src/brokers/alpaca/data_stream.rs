@@ -1,7 +1,7 @@
 //! The stream of market data: bars, corrections of bars, quotes, halts.
 //!
-//! One connection a key is allowed. A second one is refused with 406, also for a while after the first was lost without a
-//! goodbye (alpaca-py#248).
+//! One connection a key is allowed. A second one is refused with 406, also for a while after the first was lost
+//! without a goodbye (alpaca-py#248).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

@@ -268,8 +268,8 @@ impl Http {
         Some(Duration::from_secs(seconds).min(LONGEST_BLOCK))
     }
 
-    /// A call that may be repeated: every question, and every request that is the same done twice. Gives the answer unless it is
-    /// an outage or a refusal for too many calls, which are repeated up to the retry limit.
+    /// A call that may be repeated: every question, and every request that is the same done twice. Gives the answer
+    /// unless it is an outage or a refusal for too many calls, which are repeated up to the retry limit.
     pub(super) async fn call(&self, call: &Call) -> Result<Reply, BrokerError> {
         let mut attempt = 0;
         loop {

@@ -76,7 +76,7 @@ struct Shared {
     watch: watch::Sender<Watchlist>,
     /// One comparison with the records at a time.
     comparing: tokio::sync::Mutex<()>,
-    /// Orders that were reported as lost.
+    /// Orders that were reported as lost, and have not turned up since. Locked after the book, if both are.
     lost: Mutex<BTreeSet<String>>,
     /// Orders sent at or before this time are known from the records.
     complete_until: AtomicI64,
@@ -106,6 +106,10 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn send(&self, event: BrokerEvent) {
         self.events.send(event);
     }
@@ -114,6 +118,7 @@ impl Shared {
     /// the order in which they were taken.
     fn take(&self, report: &OrderReport) {
         let mut book = self.book();
+        self.lost().remove(&report.client_id);
         let applied = book.apply(report);
         if applied.changed {
             let Applied { state, overlay, missing, execution, .. } = applied;
@@ -186,7 +191,7 @@ impl Alpaca {
         // Whoever stopped while an order was under way does not know what became of it.
         known.all_submitting_are_unknown();
         *shared.book() = known;
-        shared.lost.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        shared.lost().clear();
         shared.complete_until.store(shared.http.now(), Ordering::SeqCst);
         shared.watch.send_replace(watch);
         *shared.events.lock() = Some(sender);

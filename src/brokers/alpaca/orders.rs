@@ -1,8 +1,8 @@
 //! Orders: send, cancel, replace.
 //!
-//! An order is never sent again blindly. Whenever the answer to it leaves open whether it was taken, the broker is asked for it
-//! by our own id; only if it says that there is none, the order is sent again, under the same id, which the broker takes
-//! once. So the worst that a lost answer can do is to leave the outcome open.
+//! An order is never sent again blindly. Whenever the answer to it leaves open whether it was taken, the broker is
+//! asked for it by our own id; only if it says that there is none, the order is sent again, under the same id, which
+//! the broker takes once. So the worst that a lost answer can do is to leave the outcome open.
 
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -69,7 +69,7 @@ impl Shared {
     ) -> Result<OrderReport, BrokerError> {
         match &outcome {
             Ok(report) => self.take(report),
-            Err(error) if error.is_definite() => self.book().refused(id),
+            Err(error) if error.is_definite() => self.book().not_sent(id),
             Err(_) => self.book().outcome_unknown(id),
         }
         outcome
@@ -144,8 +144,8 @@ impl Shared {
         }
     }
 
-    /// Asks for an order by our id. The broker may learn of it a moment after it was sent, so a no is believed only when
-    /// it is repeated.
+    /// Asks for an order by our id. The broker may learn of it a moment after it was sent, so a no is believed only
+    /// when it is repeated.
     async fn look_for(&self, meant: &Meant<'_>) -> Found {
         for attempt in 0..=self.http.options.retry_limit.clamp(1, 3) {
             tokio::time::sleep(self.http.pause(attempt, meant.id.as_str())).await;

@@ -4,8 +4,8 @@
 //! (alpaca-trade-api-csharp#170). So the records are compared after every connect, and slowly while orders pend.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use rust_decimal::Decimal;
 
@@ -18,8 +18,8 @@ use crate::trading::OrderState;
 const MARGIN: Nanos = 60 * SECOND;
 
 impl Shared {
-    /// Reports everything that the records know and we do not. With `new_orders`, orders that we do not know are looked for
-    /// too, and positions are reported.
+    /// Reports everything that the records know and we do not. With `new_orders`, orders that we do not know are
+    /// looked for too, and positions are reported.
     pub(super) async fn compare(&self, new_orders: bool) -> Result<(), BrokerError> {
         let _one_at_a_time = self.comparing.lock().await;
         let began = self.http.now();
@@ -37,11 +37,13 @@ impl Shared {
         // An order that is missing in a list may be filled, canceled or lost: it is asked for by its id.
         let missing: Vec<(String, OrderState, Nanos)> = {
             let book = self.book();
+            let lost = self.lost();
             let is_listed = |id: &Option<String>| id.as_ref().is_some_and(|id| records.contains_key(id));
             let listed_ids: Vec<&str> = records.values().map(|report| report.client_id.as_str()).collect();
             book.pending()
                 // What is being sent just now is none of the records' business yet.
                 .filter(|order| order.state != OrderState::Submitting)
+                .filter(|order| new_orders || !lost.contains(&order.client_id))
                 .filter(|order| !is_listed(&order.broker_id) && !listed_ids.contains(&order.client_id.as_str()))
                 .map(|order| (order.client_id.clone(), order.state, order.sent))
                 .collect()
@@ -104,7 +106,7 @@ impl Shared {
         if self.http.now().saturating_sub(sent) < longest {
             return;
         }
-        let is_first = self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(client_id.clone());
+        let is_first = self.lost().insert(client_id.clone());
         if is_first {
             self.send(BrokerEvent::OrderLost { client_id, sent });
         }
@@ -112,8 +114,9 @@ impl Shared {
 
     /// Whether anything may still come of an order that we know, lost ones left out.
     fn is_pending(&self) -> bool {
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        self.book().pending().any(|order| order.state != OrderState::Submitting && !lost.contains(&order.client_id))
+        let book = self.book();
+        let lost = self.lost();
+        book.pending().any(|order| order.state != OrderState::Submitting && !lost.contains(&order.client_id))
     }
 }
 

@@ -88,8 +88,8 @@ pub fn short_obstacle(account: &AccountInfo, asset: &Asset, qty: Decimal) -> Opt
     }
 }
 
-/// The shares that a replacement asks for. A replacement is a new order for its whole quantity, whatever the old one has filled
-/// (alpacahq/Alpaca-API#165), so what is filled is taken off here.
+/// The shares that a replacement asks for. A replacement is a new order for its whole quantity, whatever the old one
+/// has filled (alpacahq/Alpaca-API#165), so what is filled is taken off here.
 pub(super) fn replacement_qty(
     wanted: Option<Decimal>,
     ordered: Option<Decimal>,

@@ -77,7 +77,7 @@ impl Stored {
     pub fn files(&self, root: &Path) -> Vec<(&'static str, u64)> {
         let length = |name: &&'static str| {
             let data = std::fs::symlink_metadata(root.join(&self.path).join(name)).ok()?;
-            data.is_file().then(|| (*name, data.len()))
+            data.is_file().then_some((*name, data.len()))
         };
         self.kind.files().iter().filter_map(length).collect()
     }

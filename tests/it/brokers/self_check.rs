@@ -62,6 +62,18 @@ fn wrong_credentials_are_told_from_a_broker_that_cannot_be_reached() {
 }
 
 #[test]
+fn a_server_that_does_not_speak_tls_fails_every_check_of_an_https_address() {
+    run(async {
+        let server = LocalAlpaca::start(Setup::default());
+        let https = AlpacaOptions { url: server.url().replace("http://", "https://"), ..options(&server) };
+        let found = Alpaca::new(https).unwrap().self_check().await;
+        assert!(found.items.iter().all(|item| !item.passed), "{found:#?}");
+        assert!(failed(&found)[0].1.contains("cannot be reached"), "{found:?}");
+        assert!(server.arrivals().is_empty() && server.connections() == (0, 0), "nothing was sent in the clear");
+    });
+}
+
+#[test]
 fn a_blocked_account_a_wrong_clock_and_a_missing_quote_are_found() {
     run(async {
         let server = LocalAlpaca::start(Setup::default());

@@ -16,8 +16,8 @@ pub enum Fault {
     Answer { status: u16, headers: Vec<(&'static str, String)>, body: &'static str, done: bool },
     /// It is carried out, and the answer comes late.
     Slow(Duration),
-    /// The connection is cut at once, and the request is carried out after this time all the same.
-    LateAfterCut(Duration),
+    /// The connection is cut at once, and the request is carried out all the same, after the next one of its kind.
+    AfterNext,
 }
 
 impl Fault {

@@ -84,6 +84,8 @@ struct World {
     hub: Hub,
     faults: faults::Faults,
     arrivals: Vec<Arrival>,
+    /// Requests that are carried out after the next one of their kind.
+    late: Vec<Arrival>,
 }
 
 impl World {
@@ -124,6 +126,7 @@ impl LocalAlpaca {
             hub: Hub::new(binary),
             faults: faults::Faults::default(),
             arrivals: Vec::new(),
+            late: Vec::new(),
         }));
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&world);

@@ -114,6 +114,11 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let execute = || {
         let mut world = lock(&shared.world);
         let answer = rest::route(&mut world.desk, &parts.method, &path, &query, &body);
+        let (late, rest): (Vec<_>, Vec<_>) = world.late.drain(..).partition(|arrival| arrival.what == what);
+        world.late = rest;
+        for Arrival { query, body, .. } in late {
+            rest::route(&mut world.desk, &parts.method, &path, &query, &body);
+        }
         world.flush();
         answer
     };
@@ -140,15 +145,8 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             tokio::time::sleep(wait).await;
             answer
         }
-        Some(Fault::LateAfterCut(wait)) => {
-            let world = shared.world.clone();
-            let method = parts.method.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(wait).await;
-                let mut world = lock(&world);
-                rest::route(&mut world.desk, &method, &path, &query, &body);
-                world.flush();
-            });
+        Some(Fault::AfterNext) => {
+            lock(&shared.world).late.push(Arrival { what, query, body });
             return cut();
         }
     };

@@ -8,7 +8,7 @@ use tradebot::data::{LoadOptions, Source};
 use tradebot::engine::fill_line;
 use tradebot::market::{Market, SECOND};
 use tradebot::session::day::inputs_at;
-use tradebot::session::{Command, Input, Mode, Output, Recorder, Session};
+use tradebot::session::{Command, Input, Mode, Output, Plan, Recorder, Session};
 use tradebot::settings::Settings;
 use tradebot::sim::SimVenue;
 
@@ -76,8 +76,9 @@ pub fn inputs(market: &Market, first: usize) -> Vec<Input> {
 /// A session from day `first` on with its journal at `path`.
 pub fn recorder(spec: &RunSpec, market: &Market, first: usize, path: &Path) -> Recorder<SimVenue> {
     let before = market.parts_before(first);
-    let venue = |plan: &tradebot::session::Plan, market: &Market| plan.sim_venue(market);
-    Recorder::begin(path, "s-1", Mode::Paper, spec.clone(), 1_000, &before, venue).unwrap()
+    let venue = |plan: &Plan, market: &Market| plan.sim_venue(market);
+    let (plan, history) = Plan::new("s-1", Mode::Paper, spec.clone(), 1_000, &before).unwrap();
+    Recorder::begin(path, plan, &history, venue).unwrap()
 }
 
 /// The streams of a session that took `inputs`, whose order lines are in `outputs`.

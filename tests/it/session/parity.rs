@@ -137,3 +137,92 @@ fn the_embedded_data_give_the_same_streams() {
         assert!(!streams.orders.is_empty(), "{names:?} order nothing");
     }
 }
+
+#[test]
+fn splits_and_dividends_of_the_days_that_arrive_are_those_of_the_backtest() {
+    use crate::small_market::{SmallMarket, walk};
+    use tradebot::market::{ActionKind, Bar, CorporateAction};
+    let days = 5;
+    let mut market = SmallMarket::new("2024-03-06", "2024-03-12");
+    let dates: Vec<chrono::NaiveDate> = market.sessions.iter().map(|s| s.date).collect();
+    assert_eq!(dates.len(), days);
+    for (k, name) in ["A", "B", "C"].into_iter().enumerate() {
+        let bars = walk(k as u64 + 3, days);
+        market = market.symbol(name, move |day, minute| {
+            let bar = bars(day, minute)?;
+            // A is split two for one before the fourth day, B one for four before the third.
+            let ratio = match (name, day) {
+                ("A", 3..) => 2.0,
+                ("B", 2..) => 0.25,
+                _ => 1.0,
+            };
+            let price = |p: f64| p / ratio;
+            Some(Bar {
+                open: price(bar.open),
+                high: price(bar.high),
+                low: price(bar.low),
+                close: price(bar.close),
+                volume: bar.volume * ratio,
+            })
+        });
+    }
+    let action = |day: usize, symbol: &str, kind: ActionKind, market: &SmallMarket| CorporateAction {
+        date: dates[day],
+        symbol: market.id(symbol),
+        kind,
+    };
+    let actions = vec![
+        action(3, "A", ActionKind::Split { ratio: 2.0 }, &market),
+        action(2, "B", ActionKind::Split { ratio: 0.25 }, &market),
+        action(4, "B", ActionKind::Dividend { amount: 1.5 }, &market),
+        action(2, "C", ActionKind::Dividend { amount: 0.4 }, &market),
+        action(3, "C", ActionKind::Dividend { amount: 0.4 }, &market),
+    ];
+    market.parts.actions = actions;
+    let market = market.build();
+    for name in ["sma_cross", "ema_cross", "rsi_reversion", "bollinger", "donchian", "vwap_reversion", "orders"] {
+        for first in [1, 2, 3] {
+            let mut spec = spec(name, &[]);
+            match name {
+                "orders" => spec.orders = Some(order_file(&market, first)),
+                _ => spec = super::drive::spec(name, &variants(name)[0]),
+            }
+            let streams = check(&format!("{name} from day {first}"), &spec, &market, first);
+            assert!(!streams.fills.is_empty(), "{name} from day {first}");
+        }
+    }
+}
+
+#[test]
+fn real_minutes_give_the_same_streams() {
+    use crate::program::sample;
+    use tradebot::data::{LoadOptions, Source, load};
+    for (file, strategies) in [
+        ("ibkr_1m_2025_11/bars_1m.parquet", vec!["open", "mid", "close"]),
+        ("spy_1m_2024_2025/bars_1m.parquet", vec!["vwap_reversion"]),
+        ("alpaca_1m_2022_2024/bars_1m.parquet", vec!["donchian"]),
+    ] {
+        let Some(path) = sample(file) else { continue };
+        let mut options = LoadOptions::new(Source::Path(path));
+        let all = load(&options).unwrap();
+        options.from = Some(all.days[all.days.len().saturating_sub(5)].date);
+        drop(all);
+        let market = load(&options).unwrap();
+        let first = market.days.len() - 2;
+        let params = |name: &str| {
+            let own = match name {
+                "open" => ("STRAT_OPEN_BUFFER", "0.0005"),
+                "mid" => ("STRAT_MID_VWAP_THRESHOLD", "0.001"),
+                "close" => ("mode", "fade"),
+                _ => return Vec::new(),
+            };
+            vec![("without_fundamentals", "ignore"), ("MIN_VOLUME_THRESHOLD", "0"), ("MAX_PRICE", "100000"), own]
+        };
+        let mut spec = spec(strategies[0], &params(strategies[0]));
+        for name in &strategies[1..] {
+            spec.strategies.extend(super::drive::spec(name, &params(name)).strategies);
+        }
+        let streams = check(file, &spec, &market, first);
+        assert!(!streams.orders.is_empty(), "{file}");
+    }
+}

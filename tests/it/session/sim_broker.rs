@@ -136,7 +136,8 @@ fn live_orders(spec: &RunSpec, market: &Market, first: usize) -> (Vec<String>, V
     let before = market.parts_before(first);
     let venue = |plan: &Plan, _: &Market| Ok(plan.live_venue());
     let mode = Mode::Live(VenueRules::default());
-    let mut recorder = Recorder::begin(&path, "p-1", mode, spec.clone(), 1_000, &before, venue).unwrap();
+    let (plan, history) = Plan::new("p-1", mode, spec.clone(), 1_000, &before).unwrap();
+    let mut recorder = Recorder::begin(&path, plan, &history, venue).unwrap();
     let mut orders = Vec::new();
     let mut now = market.days[first].open - SECOND;
     let mut take = |broker: &mut SimBroker, input: Input, orders: &mut Vec<String>| {

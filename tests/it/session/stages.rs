@@ -5,7 +5,9 @@ use crate::small_market::flat;
 use crate::windows::{jump, market, opening_range};
 use tradebot::backtest::RunSpec;
 use tradebot::market::{MINUTE, Market, MarketParts, Nanos, SECOND, format_time};
-use tradebot::session::{BarInput, Command, Input, Mode, Output, Plan, Session, StatusSnapshot};
+use tradebot::session::{
+    BarInput, Command, Input, Mode, OpeningPosition, Output, Plan, Recorder, Session, StatusSnapshot,
+};
 use tradebot::sim::SimVenue;
 
 /// The specification of `open` on the market of a breakout in minute 24 at 104.
@@ -257,12 +259,12 @@ fn bars_that_are_late_twice_outside_the_session_or_impossible_are_counted_and_le
     feed(BarInput { start: market.days[1].open - MINUTE, ..bar });
     feed(BarInput { start: bar.start + MINUTE, high: 1.0, ..bar });
     feed(BarInput { start: bar.start + MINUTE, close: f64::NAN, ..bar });
-    assert!(session.handle(&Input::Bar(BarInput { symbol: 1, ..bar })).is_err());
+    feed(BarInput { symbol: 1, ..bar });
     let counters = session.status().counters;
-    assert_eq!((counters.bars, counters.steps), (7, 1));
+    assert_eq!((counters.bars, counters.steps), (8, 1));
     // With one symbol a step is complete with its bar, so that the second one is late.
     assert_eq!((counters.late_bars, counters.duplicate_bars), (2, 0));
-    assert_eq!((counters.bars_outside_session, counters.invalid_bars), (2, 2));
+    assert_eq!((counters.bars_outside_session, counters.invalid_bars), (2, 3));
 }
 
 #[test]
@@ -279,4 +281,47 @@ fn a_session_may_begin_without_any_history() {
     }
     assert_eq!(session.portfolio().fills.len(), 1);
     assert!(matches!(session.status().stage, "waiting"));
+}
+
+#[test]
+fn what_an_earlier_session_left_is_taken_over_and_closed_by_a_stop() {
+    let market = market(|_, _| Some(flat(50.0)));
+    let mut spec = spec("open", &[]);
+    (spec.cash, spec.commission, spec.slippage) = (90_000.0, "none".to_string(), "none".to_string());
+    let (mut plan, history) = Plan::new("s", Mode::Paper, spec, 1_000, &market.parts_before(1)).unwrap();
+    plan.opening = vec![OpeningPosition {
+        symbol: "A".to_string(),
+        strategy: 0,
+        qty: 200.0,
+        price: 45.0,
+        time: market.days[0].open,
+    }];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let venue = |plan: &Plan, market: &Market| plan.sim_venue(market);
+    let mut recorder = Recorder::begin(&path, plan.clone(), &history, venue).unwrap();
+    assert_eq!(recorder.session().status().equity, 100_000.0, "90,000 and 200 shares at the last close of 50");
+    assert!(recorder.session().is_open());
+    let stop = Input::Command { time: market.days[1].open + SECOND, command: Command::Stop };
+    let mut all = inputs(&market, 1)[..10].to_vec();
+    all.insert(3, stop);
+    for input in &all {
+        recorder.handle(input).unwrap();
+    }
+    let status = recorder.session().status();
+    assert!(status.positions.is_empty());
+    // 200 shares, bought at 45 and sold at 50.
+    assert_eq!((status.trades.len(), status.pnl, status.cash), (1, 1_000.0, 100_000.0));
+    assert_eq!(tradebot::session::replay::replay(&path).unwrap().divergence, None);
+
+    let refused = |change: fn(&mut OpeningPosition)| {
+        let mut plan = plan.clone();
+        change(&mut plan.opening[0]);
+        let market = plan.market(&history).unwrap();
+        let venue = plan.sim_venue(&market).unwrap();
+        Session::new(plan, market, venue).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(refused(|p| p.symbol = "B".to_string()).contains("opening position in B: not a symbol"));
+    assert!(refused(|p| p.strategy = 1).contains("there is no such strategy"));
+    assert!(refused(|p| p.qty = f64::NAN).contains("a number of shares"));
 }

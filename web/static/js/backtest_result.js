@@ -1,7 +1,7 @@
 // One backtest: how far it is, then what came of it.
 
 import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, utc, words } from './shared_utils.js';
-import { accountChart, barChart, cancel, count, dollars, downloads, facts, follow, gain, isActive, money, panel, percent, progress, ratio, series, shares, stateTag, tile, timeChart } from './run_parts.js';
+import { accountChart, barChart, cancel, count, dollars, downloads, facts, figure, follow, gain, isActive, money, panel, percent, progress, ratio, series, shares, stateTag, tile, timeChart, warnings } from './run_parts.js';
 
 const LIST = 'backtests';
 const PIXELS = 1_200;
@@ -60,15 +60,14 @@ export function startBacktest(id) {
         tile('Max drawdown', percent(m.max_drawdown), `volatility ${percent(m.annual_volatility)}`),
         tile('Trades', count(summary.trades), `win rate ${percent(m.win_rate)}`),
         tile('Profit factor', ratio(m.profit_factor), `expectancy ${money(m.expectancy)}`)),
-      summary.warnings.length > 0 && el('section', { class: 'notice', 'aria-label': 'Warnings' }, el('ul', {}, summary.warnings.map((text) => el('li', {}, text)))),
+      warnings(summary.warnings),
       panel('Account', chart(async (host) => accountChart(host, await series(LIST, id, 'account', { px: Math.round(PIXELS / 5) }), summary.start_equity))),
       pricesAndTrades(),
+      panel('Returns by month', chart(async (host) => host.append(months(await series(LIST, id, 'sessions'))))),
       el('div', { class: 'pair' },
-        panel('Returns by month', chart(async (host) => host.append(months(await series(LIST, id, 'sessions'))))),
-        panel('Daily returns', chart(async (host) => histogram(host, await series(LIST, id, 'sessions'))))),
-      el('div', { class: 'pair' },
-        panel('Costs', chart(async (host) => barChart(host, 'Costs by kind', { height: 150, head: ['Cost', 'Dollars'], format: dollars, summary: 'Dollars over the whole run', bars: costs.map(([label, value]) => ({ label, value, text: dollars(value), colour: 'warn' })) }))),
-        panel('All metrics', table('All metrics', [{ title: 'Metric', cell: ([name]) => name }, { title: 'Value', number: true, cell: ([, value]) => ratio(value, 4) }], Object.entries(m)))),
+        panel('Daily returns', chart(async (host) => histogram(host, await series(LIST, id, 'sessions')))),
+        panel('Costs', chart(async (host) => barChart(host, 'Costs by kind', { height: 190, head: ['Cost', 'Dollars'], format: dollars, summary: 'Dollars over the whole run', bars: costs.map(([label, value]) => ({ label, value, text: dollars(value), colour: 'warn' })) })))),
+      panel('All metrics', el('div', { class: 'short' }, table('All metrics', [{ title: 'Metric', cell: ([name]) => words(name) }, { title: 'Value', number: true, cell: ([, value]) => figure(value) }], Object.entries(m)))),
       el('div', { class: 'pair' },
         panel('Assumptions', el('ul', {}, (run.run?.assumptions ?? []).map((text) => el('li', {}, text)))),
         panel('To reproduce it', facts([
@@ -147,14 +146,14 @@ export function startBacktest(id) {
     let offset = 0;
     const COLUMNS = [
       ['Symbol', 'symbol', (t) => t.symbol], ['Strategy', 'strategy', (t) => t.strategy], ['Side', 'side', (t) => (t.side === 'buy' ? 'long' : 'short')], ['Shares', 'qty', (t) => number(t.qty, t.qty % 1 === 0 ? 0 : 4), true],
-      ['Entry (UTC)', 'entry_ts', (t) => utc(t.entry_ts)], ['at', 'entry_price', (t) => number(t.entry_price, 2), true], ['Exit (UTC)', 'exit_ts', (t) => utc(t.exit_ts)], ['at', 'exit_price', (t) => number(t.exit_price, 2), true],
+      ['Entry (UTC)', 'entry_ts', (t) => utc(t.entry_ts)], ['Entry price', 'entry_price', (t) => number(t.entry_price, 2), true], ['Exit (UTC)', 'exit_ts', (t) => utc(t.exit_ts)], ['Exit price', 'exit_price', (t) => number(t.exit_price, 2), true],
       ['Result', 'pnl', (t) => gain(t.pnl), true], ['Worst', 'mae', (t) => number(t.mae, 2), true], ['Best', 'mfe', (t) => number(t.mfe, 2), true], ['Bars', 'bars_held', (t) => number(t.bars_held), true], ['Reason', 'reason', (t) => t.reason],
     ];
     const list = () => fill(rows, () => api(`${path}/trades?sort=${sort}&offset=${offset}&limit=${PAGE}`), ({ trades, total }) => {
       if (total === 0) return el('p', { class: 'empty' }, 'No trade was closed.');
       const column = sort.replace('-', '');
       const heads = COLUMNS.map(([title, key, , isNumber]) => el('th', { scope: 'col', class: isNumber ? 'number' : null, 'aria-sort': key !== column ? 'none' : sort.startsWith('-') ? 'descending' : 'ascending' },
-        el('button', { type: 'button', 'aria-label': `Sort by ${words(key)}`, on: { click: () => { sort = sort === key ? `-${key}` : key; offset = 0; list(); } } }, title)));
+        el('button', { type: 'button', on: { click: () => { sort = sort === key ? `-${key}` : key; offset = 0; list(); } } }, title)));
       const body = trades.map((trade) => el('tr', {}, COLUMNS.map(([, , cell, isNumber], k) => el(k === 0 ? 'th' : 'td', { scope: k === 0 ? 'row' : null, class: isNumber ? 'number' : null }, cell(trade))),
         el('td', { class: 'end' }, el('button', { type: 'button', class: 'small', 'aria-label': `Show the trade of ${trade.symbol} at ${utc(trade.entry_ts)}`, on: { click: () => { select.value = trade.symbol; draw(trade); host.scrollIntoView({ block: 'center' }); } } }, 'Show'))));
       const go = (to) => () => { offset = Math.max(0, to); list(); };

@@ -14,7 +14,7 @@ const text = (placeholder = '') => el('input', { type: 'text', placeholder, auto
 const select = (options) => el('select', {}, options.map(([value, label]) => el('option', { value }, label ?? value)));
 function check(name, label) {
   const box = el('input', { type: 'checkbox', name, id: `run-${++numbered}` });
-  return el('div', { class: 'field check' }, box, el('label', { for: box.id }, label));
+  return el('div', { class: 'check' }, box, el('label', { for: box.id }, label));
 }
 const group = (title, ...fields) => el('fieldset', {}, el('legend', {}, title), el('div', { class: 'fields' }, fields));
 
@@ -61,14 +61,19 @@ export async function startForm({ list, page, host, opener, submitted }) {
     const fault = el('p', { class: 'summary', role: 'alert', hidden: true });
     const said = el('span', { class: 'outcome', role: 'status' });
     const send = el('button', { class: 'primary' }, isSweep ? 'Start the sweep' : 'Start the backtest');
+    const kind = select([['sweep', 'Sweep'], ['walk_forward', 'Walk-forward analysis']]);
+    const windows = group('Windows, in sessions', field('train', 'To fit', text('60')), field('test', 'To test', text('20')), field('step', 'To the next window', text('20')), field('embargo', 'Left out between', text('0')), check('anchored', 'Fit from the first session on'));
+    const showWindows = () => { windows.hidden = kind.value !== 'walk_forward'; };
+    kind.addEventListener('change', showWindows);
+    showWindows();
     const date = () => el('input', { type: 'date' });
     const form = el('form', { novalidate: true, class: 'stack' },
       fault,
       group('Data', field('data', 'Data set', data), field('symbols', 'Symbols', text('all'), 'Names divided by commas.'),
         field('from', 'From', date(), isSweep ? 'Empty: as many days up to the last one as OPTIMIZER_BACKTEST_LOOKBACK_DAYS says.' : undefined), field('to', 'To', date())),
       about,
-      isSweep && group('Kind', field('kind', 'Kind', select([['sweep', 'Sweep'], ['walk_forward', 'Walk-forward analysis']])),
-        field('train', 'Sessions to fit', text('60'), 'Walk-forward only.'), field('test', 'Sessions to test', text('20'), 'Walk-forward only.'), field('step', 'Sessions to the next window', text('20'), 'Walk-forward only.'), field('embargo', 'Sessions left out between', text('0'), 'Walk-forward only.'), check('anchored', 'Fit from the first session on (walk-forward)')),
+      isSweep && group('Kind', field('kind', 'Kind', kind)),
+      isSweep && windows,
       group('What is run', field('strategy', 'Strategy', strategy)),
       rule, parameters,
       isSweep && group('Search', field('method', 'Method', select([['', 'as the settings say'], ['grid'], ['random'], ['bayesian'], ['genetic']])),
@@ -94,9 +99,11 @@ export async function startForm({ list, page, host, opener, submitted }) {
       }));
     }
     async function showData() {
+      const wanted = data.value;
       about.textContent = 'Looking at the data ...';
       try {
-        const set = await api(`/api/v1/datasets/${encodeURIComponent(data.value)}`);
+        const set = await api(`/api/v1/datasets/${encodeURIComponent(wanted)}`);
+        if (wanted !== data.value) return;
         const symbols = set.symbols.length > 30 ? `${set.symbols.slice(0, 30).join(', ')} ...` : set.symbols.join(', ');
         about.textContent = `${set.bar} bars of ${symbols}; ${set.sessions} sessions from ${set.from} to ${set.to}.`;
       } catch (error) {
@@ -178,6 +185,7 @@ function prefill(form, run) {
   };
   for (const [name, value] of Object.entries(values)) set(name, value);
   form.showParameters();
+  form.elements.kind?.dispatchEvent(new Event('change'));
   for (const [name, value] of Object.entries({ ...strategy.params, ...spec.param })) set(`param.${name}`, value);
   for (const [name, value] of Object.entries(spec.space ?? {})) set(`space.${name}`, value);
 }

@@ -1,7 +1,7 @@
 // The list of runs with its queue, a comparison of some of them, and the form for a new one.
 
-import { api, busy, byId, el, empty, fill, isAdmin, number, outcome, ready, table, time } from './shared_utils.js';
-import { cancel, count, follow, isActive, panel, percent, progress, ratio, series, stateTag, timeChart, dollars } from './run_parts.js';
+import { api, busy, byId, el, empty, fill, isAdmin, number, outcome, ready, table, time, words } from './shared_utils.js';
+import { cancel, count, figure, follow, isActive, panel, percent, progress, ratio, series, stateTag, timeChart, dollars } from './run_parts.js';
 import { startForm } from './run_form.js';
 
 const PAGE = 50;
@@ -106,8 +106,8 @@ export function startList({ list, page }) {
       // Sessions that all runs have, so that the curves lie over each other.
       const common = [...lines[0].t].filter((t) => lines.every((line) => line.t.includes(t)));
       compared.append(panel(`Comparison of ${ids.length} runs`, chart, table('Metrics side by side', [
-        { title: 'Metric', cell: (name) => name },
-        ...runs.map((run) => ({ title: run.run_id, number: true, cell: (name) => ratio(run.summary.metrics[name], 4) })),
+        { title: 'Metric', cell: (name) => words(name) },
+        ...runs.map((run) => ({ title: run.run_id, number: true, cell: (name) => figure(run.summary.metrics[name]) })),
       ], metrics)));
       if (common.length > 0) {
         timeChart(chart, 'Comparison: equity of the runs', {

@@ -32,6 +32,8 @@ export const percent = (value, digits = 2) => (known(value) ? `${number(value * 
 export const ratio = (value, digits = 2) => (known(value) ? number(value, digits) : 'n/a');
 export const money = (value) => (known(value) ? number(value, 2) : 'n/a');
 export const count = (value) => (known(value) ? number(value) : 'n/a');
+/** A metric: whole numbers as such. */
+export const figure = (value) => ratio(value, Number.isInteger(value) ? 0 : 4);
 /** An amount with its sign, in the colour of its sign. */
 export const gain = (value, text = signed(value)) => el('span', { class: value > 0 ? 'up' : value < 0 ? 'down' : null }, text);
 
@@ -41,6 +43,15 @@ export function tile(label, value, detail) {
 
 export function panel(title, ...children) {
   return el('section', { class: 'panel' }, el('h2', {}, title), ...children);
+}
+
+const MOST_WARNINGS = 5;
+/** What to know before believing a result; of many, the first ones. */
+export function warnings(texts) {
+  if (texts.length === 0) return null;
+  const items = texts.map((text) => el('li', {}, text));
+  const more = texts.length > MOST_WARNINGS && el('details', {}, el('summary', {}, `${texts.length - MOST_WARNINGS} more`), el('ul', {}, items.slice(MOST_WARNINGS)));
+  return el('section', { class: 'notice', 'aria-label': 'Warnings' }, el('ul', {}, more ? items.slice(0, MOST_WARNINGS) : items), more);
 }
 
 /** Names and values, one below the other. */

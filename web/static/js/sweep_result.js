@@ -1,7 +1,7 @@
 // One sweep or walk-forward analysis: how far it is, then what its trials say.
 
 import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, words } from './shared_utils.js';
-import { accountChart, cancel, count, downloads, facts, follow, isActive, panel, percent, progress, ratio, series, stateTag, tile } from './run_parts.js';
+import { accountChart, cancel, count, downloads, facts, follow, isActive, panel, percent, progress, ratio, series, stateTag, tile, warnings } from './run_parts.js';
 
 const LIST = 'sweeps';
 const PAGE = 50;
@@ -69,7 +69,7 @@ export function startSweep(id) {
         tile('Deflated Sharpe', ratio(overfit?.deflated_sharpe, 3), 'probability of skill after all trials'),
         tile('PBO', percent(overfit?.pbo, 1), 'the best is below the median out of sample'),
         tile('SPA p-value', ratio(overfit?.spa_p, 3), 'chance to look this good without skill')),
-      summary.warnings.length > 0 && el('section', { class: 'notice', 'aria-label': 'Warnings' }, el('ul', {}, summary.warnings.map((text) => el('li', {}, text)))),
+      warnings(summary.warnings),
       el('div', { class: 'pair' },
         panel(verdict ? verdict.words : 'No verdict', verdict ? el('ul', {}, verdict.reasons.map((text) => el('li', {}, text))) : el('p', { class: 'muted' }, 'There are too few finished trials or sessions to judge.')),
         panel('In sample and out of sample', table('What the verdict rests on', [{ title: 'Figure', cell: ([name]) => words(name) }, { title: 'Value', number: true, cell: ([name]) => ratio(overfit?.[name], name === 'trials' || name === 'min_track_record_length' ? 0 : 3) }, { title: 'Meaning', wrap: true, cell: ([, meaning]) => meaning }], Object.entries(FIGURES)))),
