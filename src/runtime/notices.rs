@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::logs::{Level as LogLevel, LogBook, LogName, Record};
+use super::stored_settings::StoredSettings;
 use super::{BotState, House};
 use crate::market::Nanos;
 use crate::notify::{Attempt, Channels, Journal, Kind, Level, Notice, Policy};
@@ -12,11 +13,12 @@ use crate::vault::{Actor, SecretFile, secrets};
 
 impl House {
     /// Follows the settings and the configuration of the channels as they are now.
-    pub fn refresh_notices(&mut self) {
+    pub fn refresh_notices(&self) {
         let read = |file| secrets::read_fields(&self.disk, &self.keys, file).ok().flatten().unwrap_or_default();
         let channels = Channels::of(&read(SecretFile::Smtp), &read(SecretFile::AlertChannels));
         let source = self.identity();
-        if let Ok(stored) = self.settings() {
+        // Those on the disk: whether they are remembered is not the business of notices.
+        if let Ok(stored) = StoredSettings::read(&self.disk, &self.keys) {
             let policy = Policy::of(&stored.settings, channels, &source);
             self.notifier.set_policy(policy);
         }
