@@ -14,6 +14,7 @@ use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::{BotState, Phase, StateError, StateFile, phase, start};
 use crate::accounting::Books;
 use crate::market::Nanos;
+use crate::notify::Notifier;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
@@ -43,7 +44,7 @@ pub struct House {
     pub state: StateFile,
     /// Users; `None` before the provisioning, or if their database cannot be read.
     pub users: Option<Users>,
-    /// The books; `None` as with the users.
+    /// Chart of accounts and ledger; `None` before the provisioning, or if they cannot be read.
     pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
@@ -63,6 +64,8 @@ pub struct House {
     pub version: String,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// What tells people.
+    pub notifier: Notifier,
     /// How many alerts were given since the start.
     pub alerts: u64,
     /// The settings, once they were asked for.
@@ -111,6 +114,7 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            notifier: Notifier::default(),
             alerts: 0,
             settings: None,
         };
@@ -134,6 +138,7 @@ impl House {
     pub fn take_settings(&mut self, stored: StoredSettings) {
         self.logs.set_rule(LogRule::of(&stored.settings));
         self.settings = Some(stored);
+        self.refresh_notices();
     }
 
     /// The settings may be others on the disk.
