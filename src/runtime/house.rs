@@ -15,6 +15,7 @@ use super::trading::Trading;
 use super::{BotState, Phase, StateError, StateFile, phase, start};
 use crate::accounting::Books;
 use crate::market::Nanos;
+use crate::notify::Notifier;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
@@ -44,7 +45,7 @@ pub struct House {
     pub state: StateFile,
     /// Users; `None` before the provisioning, or if their database cannot be read.
     pub users: Option<Users>,
-    /// The books; `None` as with the users.
+    /// Chart of accounts and ledger; `None` before the provisioning, or if they cannot be read.
     pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
@@ -64,6 +65,8 @@ pub struct House {
     pub version: String,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// What tells people.
+    pub notifier: Notifier,
     /// How many alerts were given since the start.
     pub alerts: u64,
     /// The trading session.
@@ -114,6 +117,7 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            notifier: Notifier::default(),
             alerts: 0,
             trading: Trading::default(),
             settings: None,
@@ -139,6 +143,7 @@ impl House {
         self.logs.set_rule(LogRule::of(&stored.settings));
         self.trading.follow(&stored.settings);
         self.settings = Some(stored);
+        self.refresh_notices();
     }
 
     /// The settings may be others on the disk.

@@ -28,6 +28,7 @@ impl House {
         let settings = self.settings().ok().map(|stored| stored.settings.clone());
         let (bot_state, phase) = (self.bot_state().word(), self.phase());
         let killed = self.bot_state().is_halted();
+        let coa = self.coa_json();
         let session = self.trading.status();
         let (status, runs) =
             (session.as_ref().map(|(status, _)| status.as_ref()), session.as_ref().is_some_and(|s| s.1));
@@ -64,7 +65,7 @@ impl House {
                 "alerts": self.alerts,
                 "faults": self.faults.len(),
             },
-            "coa": null,
+            "coa": coa,
         })
     }
 

@@ -123,7 +123,8 @@ fn a_session_goes_from_the_start_to_the_ledger_with_the_orders_of_its_backtest()
     assert_eq!(booked.len(), 2 * trades, "an entry and an exit of each trade");
     assert_eq!(booked.iter().collect::<BTreeSet<_>>().len(), booked.len());
     assert!(booked.iter().all(|reference| reference.starts_with("SIM:")));
-    assert!(log(&bot, "close.log").contains("\"event\":\"order.filled\""));
+    let log = log(&bot, "close.log");
+    assert!(log.contains("\"event\":\"order.filled\""), "{log}");
     let summary = std::fs::read_to_string(folders(&bot)[0].join("session.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&summary).unwrap()["trades"], trades);
     assert!(!bot.folder.path().join("control/control_start.flag").exists());

@@ -39,7 +39,7 @@ pub struct Prepared {
 pub fn next_id(house: &House, mode: &str, now: Nanos) -> Result<String, Refusal> {
     let folder = sessions_folder(&house.identity());
     let time: String = format_time(now).chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
-    let there = house.disk.list(&folder).map_err(crate::vault::VaultError::from)?;
+    let there = house.disk.list_folders(&folder).map_err(crate::vault::VaultError::from)?;
     let id = format!("{time}Z-{mode}");
     let numbered = (2..100).map(|n| format!("{id}-{n}"));
     let free = std::iter::once(id.clone()).chain(numbered).find(|id| !there.contains(id));

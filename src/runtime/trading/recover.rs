@@ -41,7 +41,7 @@ pub fn recover(core: &Arc<Core>) {
     };
     let (identity, disk, state) = work;
     let folder = sessions_folder(&identity);
-    let mut sessions = disk.list(&folder).unwrap_or_default();
+    let mut sessions = disk.list_folders(&folder).unwrap_or_default();
     sessions.sort();
     let mut resumed = false;
     let goes_on = state.in_session() || state.is_closing();
