@@ -27,13 +27,19 @@
 //! | 4 | [`sim`] | the simulated venue |
 //! | 4 | [`engine`] | the trading core |
 //! | 5 | [`backtest`] | one run from data to result |
+//! | 5 | [`brokers`] | the port [`Broker`](brokers::Broker), the order-state machine of all brokers, Alpaca |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
+//! | 6 | [`accounting`] | chart of accounts and double-entry ledger, lots, reports, reconciliation |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
-//! | 6 | [`runtime`] | the core process: states of the bot, phases, control flags |
-//! | 7 | [`cli`] | one file a command; the only room that prints |
+//! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
+//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs |
+//! | 8 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
+//! | 9 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
+pub mod accounting;
 pub mod backtest;
+pub mod brokers;
 pub mod cli;
 pub mod data;
 pub mod engine;
@@ -42,9 +48,11 @@ pub mod market;
 pub mod optimize;
 pub mod risk;
 pub mod runtime;
+pub mod session;
 pub mod settings;
 pub mod sim;
 pub mod stats;
 pub mod strategies;
 pub mod trading;
 pub mod vault;
+pub mod web;

@@ -3,14 +3,14 @@
 use super::report::PriceSeries;
 use super::spec::{RunSpec, SpecError, VERSION};
 use super::store::{Elapsed, StoreError, Summary, write_run};
-use super::{Interrupted, RunResult, RunSummary, run};
+use super::{Interrupted, RunResult, RunSummary, run_sessions};
 use crate::data::{DataError, load_until};
 use crate::market::{Market, SymbolId, format_date};
 use crate::settings::Key;
 use crate::stats::{Metrics, StatsError, performance};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Why a run gave no result.
@@ -48,27 +48,36 @@ pub fn execute(
     let clock = Instant::now();
     let market = load_until(&spec.data, stop)?;
     let load_s = clock.elapsed().as_secs_f64();
-    execute_on(spec, market, started, command, stop, load_s)
+    execute_on(spec, market, started, command, load_s, |_| !stop.load(Ordering::Relaxed))
 }
 
-/// Runs on data that is in memory.
+/// The name of the result folder of a run on some data.
+///
+/// # Errors
+/// The specification cannot be used.
+pub fn run_id(spec: &RunSpec, market: &Market, started: &str) -> Result<String, SpecError> {
+    Ok(format!("{started}-{}", &spec.fingerprint(&market.data_hash)?[..12]))
+}
+
+/// Runs on data that is in memory. `go_on` is asked before each session, with the number of those done, whether to go
+/// on.
 pub fn execute_on(
     spec: &RunSpec,
     market: Market,
     started: &str,
     command: &[String],
-    stop: &AtomicBool,
     load_s: f64,
+    mut go_on: impl FnMut(usize) -> bool,
 ) -> Result<Execution, ExecuteError> {
     let config = spec.config(&market)?;
     let strategies = spec.build_strategies()?;
     let fingerprint = spec.fingerprint(&market.data_hash)?;
     let clock = Instant::now();
-    let result = run(&market, &config, strategies, stop)?;
+    let result = run_sessions(&market, &config, strategies, 0..market.days.len(), |daily| go_on(daily.len()))?;
     let metrics = metrics(&result.summary(), spec.settings.number(Key::RiskFreeRate))?;
     let run_s = clock.elapsed().as_secs_f64();
 
-    let run_id = format!("{started}-{}", &fingerprint[..12]);
+    let run_id = run_id(spec, &market, started)?;
     let mut warnings = result.warnings.clone();
     if market.quality.outside_session > 0 && !market.extended_hours {
         warnings.push(format!(

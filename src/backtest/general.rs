@@ -1,46 +1,36 @@
 //! The general way through a run: the trading core, the simulated venue, and a clock that jumps to the next event.
 
-use super::config::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
-use super::marking::{mark_all, mark_chunk};
+use super::config::{Interrupted, RunConfig};
+use super::marking::mark_chunk;
 use super::result::{Ambiguity, DailyEquity, RunResult};
-use crate::engine::Core;
-use crate::market::{ActionKind, Market};
-use crate::risk::night_costs;
-use crate::sim::SimVenue;
-use crate::trading::AccountKind;
+use crate::engine::{Core, Trader};
+use crate::market::Market;
+use crate::risk::BarVenue;
 use std::ops::Range;
 
-pub(super) struct Run<'m> {
+pub(super) struct Run<'m, V> {
     market: &'m Market,
-    core: Core<'m>,
-    venue: SimVenue<'m>,
+    trader: Trader<V>,
     equity: Vec<f64>,
     /// Working memory of marking.
     gross: Vec<f64>,
     changes: Vec<(usize, f64)>,
     daily: Vec<DailyEquity>,
-    previous_close: f64,
     /// Cash at the last entry of `changes`.
     recorded_cash: f64,
-    next_action: usize,
 }
 
-impl<'m> Run<'m> {
-    /// A run of a core that has not begun.
-    pub(super) fn new(core: Core<'m>, config: &RunConfig) -> Run<'m> {
-        let market = core.market;
-        let cash_account = config.limits.account.kind == AccountKind::Cash;
+impl<'m, V: BarVenue> Run<'m, V> {
+    /// A run of a core and a venue that have not begun.
+    pub(super) fn new(market: &'m Market, core: Core, venue: V, config: &RunConfig) -> Run<'m, V> {
         Run {
             market,
-            core,
-            venue: SimVenue::new(market, config.rules.clone(), cash_account),
+            trader: Trader::new(core, venue),
             equity: Vec::new(),
             gross: Vec::new(),
             changes: Vec::new(),
             daily: Vec::with_capacity(market.days.len()),
-            previous_close: config.cash,
             recorded_cash: config.cash,
-            next_action: 0,
         }
     }
 
@@ -51,9 +41,8 @@ impl<'m> Run<'m> {
         mut go_on: impl FnMut(&[DailyEquity]) -> bool,
     ) -> Result<(), Interrupted> {
         self.equity = vec![0.0; self.market.steps.len()];
-        if let Some(first) = self.market.days.get(sessions.start).filter(|_| sessions.start > 0) {
-            self.next_action = self.market.actions.partition_point(|action| action.date < first.date);
-            self.core.begin_late();
+        if sessions.start > 0 && sessions.start < self.market.days.len() {
+            self.trader.begin_late(self.market, sessions.start);
         }
         for day in sessions {
             if !go_on(&self.daily) {
@@ -66,23 +55,18 @@ impl<'m> Run<'m> {
 
     fn day(&mut self, day: usize) {
         let (first, end) = (self.market.days[day].first_step, self.market.days[day].end_step);
-        self.corporate_actions(day);
-        self.core.start_day(day, self.previous_close);
-        self.venue.start_day(day, &self.core.instruments);
+        self.trader.begin_day(self.market, day);
         let mut from = first;
-        if self.core.portfolio.account.cash != self.recorded_cash {
-            self.recorded_cash = self.core.portfolio.account.cash;
-            self.changes.push((first, self.recorded_cash));
-        }
+        self.record_cash(first);
         while from < end {
-            let wake = self.core.next_wake(day, from).min(end - 1);
-            let mut at = self.venue.next_step().map_or(wake, |step| step.min(wake));
+            let wake = self.trader.core.next_wake(self.market, day, from).min(end - 1);
+            let mut at = self.trader.venue.next_step().map_or(wake, |step| step.min(wake));
             if at > from
                 && let Some(breach) = mark_chunk(
                     self.market,
-                    &self.core.instruments,
-                    &self.core.portfolio.account,
-                    &self.core.desk,
+                    &self.trader.core.contracts.on(self.market),
+                    &self.trader.core.portfolio.account,
+                    &self.trader.core.desk,
                     day,
                     from,
                     &mut self.equity[from..at],
@@ -91,112 +75,45 @@ impl<'m> Run<'m> {
             {
                 at = breach;
             }
-            self.step(day, at);
+            self.trader.step(self.market, day, at);
+            if at + 1 == end {
+                let data_end = day + 1 == self.market.days.len();
+                self.trader.end_day(self.market, day, at, data_end);
+            }
+            self.equity[at] = self.trader.core.portfolio.account.equity();
+            self.record_cash(at);
             from = at + 1;
         }
-        self.previous_close = self.equity[end - 1];
-        self.daily.push(DailyEquity { date: self.market.days[day].date, equity: self.previous_close });
+        self.daily.push(DailyEquity { date: self.market.days[day].date, equity: self.equity[end - 1] });
     }
 
-    /// Everything that happens at one bar end: fills, limits, decisions, and at the day's end what a night
-    /// costs.
-    fn step(&mut self, day: usize, step: usize) {
-        let is_last = step + 1 == self.market.days[day].end_step;
-        self.venue.process(step, &mut self.core.portfolio, &self.core.instruments);
-        self.venue.end_of_step(step, &mut self.core.portfolio, &self.core.instruments);
-        mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
-        let equity = self.core.portfolio.account.equity();
-        let has_positions = !self.core.portfolio.account.open_positions().is_empty();
-        if equity <= self.core.desk.loss_threshold() {
-            self.core.desk.halt();
-            self.liquidate(day, step, &LOSS_LIMIT);
-        } else if has_positions && !self.core.is_liquidating() {
-            if self.core.desk.is_halted() {
-                // An order that was on its way has filled since.
-                self.core.liquidate(step, LOSS_LIMIT.reason, &mut self.venue);
-            } else if self.core.desk.is_margin_call(&self.core.portfolio) {
-                self.liquidate(day, step, &MARGIN_CALL);
-            }
-        }
-        self.core.decide(day, step, &mut self.venue);
-        if self.venue.has_immediate() {
-            self.venue.fill_immediate(step, &mut self.core.portfolio, &self.core.instruments);
-            mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
-        }
-        self.venue.reschedule(&self.core.instruments);
-        if is_last {
-            self.venue.end_of_day(&mut self.core.portfolio, &self.core.instruments);
-            mark_all(&self.core.instruments, &mut self.core.portfolio.account, day, step);
-            self.night();
-        }
-        self.equity[step] = self.core.portfolio.account.equity();
-        let cash = self.core.portfolio.account.cash;
+    fn record_cash(&mut self, step: usize) {
+        let cash = self.trader.core.portfolio.account.cash;
         if cash != self.recorded_cash {
             self.recorded_cash = cash;
             self.changes.push((step, cash));
         }
-        if self.venue.has_reductions() {
-            for text in self.venue.take_reductions() {
-                self.core.warn(text);
-            }
-        }
     }
 
-    /// Closes every position because of a limit, and says so.
-    fn liquidate(&mut self, day: usize, step: usize, limit: &Limit) {
-        self.core.warn(limit.warning(self.market.days[day].date));
-        self.core.liquidate(step, limit.reason, &mut self.venue);
-    }
-
-    /// Borrow fees and margin interest, once a night on the balance at the close, a 360th of the yearly rate.
-    fn night(&mut self) {
-        let account = &mut self.core.portfolio.account;
-        let mut borrow = 0.0;
-        for &symbol in account.open_positions() {
-            let value = account.position(symbol) * account.mark(symbol);
-            if value < 0.0 && self.core.instruments.put(symbol).is_none() {
-                borrow += night_costs(-value, self.core.desk.borrow_rate(symbol));
-            }
-        }
-        let interest = night_costs((-account.cash).max(0.0), self.core.desk.limits().account.margin_rate);
-        account.cash -= borrow + interest;
-        self.core.portfolio.costs.borrow += borrow;
-        self.core.portfolio.costs.interest += interest;
-    }
-
-    /// Dividends and splits that are in force from the open of `day`. Orders are never carried over a split.
-    fn corporate_actions(&mut self, day: usize) {
-        let date = self.market.days[day].date;
-        while let Some(action) = self.market.actions.get(self.next_action).filter(|a| a.date <= date) {
-            self.next_action += 1;
-            match action.kind {
-                ActionKind::Dividend { amount } => self.core.portfolio.dividend(action.symbol, amount),
-                ActionKind::Split { ratio } => {
-                    let open = self.market.days[day].open;
-                    self.venue.split(action.symbol, ratio, open, &mut self.core.portfolio, &self.core.instruments);
-                    self.core.portfolio.split(action.symbol, ratio);
-                }
-            }
-        }
-    }
-
-    pub(super) fn finish(mut self, start_equity: f64, sessions: Range<usize>) -> RunResult {
+    /// The result, with the venue.
+    pub(super) fn finish(mut self, start_equity: f64, sessions: Range<usize>) -> (RunResult, V) {
         let days = &self.market.days[sessions];
         let steps = days.first().map_or(0, |d| d.first_step)..days.last().map_or(0, |d| d.end_step);
-        if let Some(&last) = self.market.steps[steps.clone()].last() {
-            self.venue.end_of_data(last, &mut self.core.portfolio, &self.core.instruments);
+        if !steps.is_empty() {
+            self.trader.end_data(self.market, steps.end - 1);
         }
         self.equity.truncate(steps.end);
         self.equity.drain(..steps.start);
-        let strategies = self.core.strategy_names();
-        let labels = self.core.labels();
-        let warnings = self.core.take_warnings();
+        let Trader { mut core, venue, .. } = self.trader;
+        let strategies = core.strategy_names();
+        let labels = core.labels();
+        let warnings = core.take_warnings();
+        let instruments = core.contracts.on(self.market);
         let instruments =
-            (0..self.core.instruments.len() as u32).map(|id| self.core.instruments.name(crate::market::SymbolId(id)));
-        let instruments = instruments.collect();
-        let puts = self.core.instruments.puts.clone();
-        let ambiguity_pnl = self.venue.ambiguity_pnl();
-        let (orders, mut order_events, mut fills, trades, costs) = self.core.portfolio.into_parts();
+            (0..instruments.len() as u32).map(|id| instruments.name(crate::market::SymbolId(id))).collect();
+        let puts = core.contracts.puts.clone();
+        let ambiguity_pnl = venue.ambiguity_pnl();
+        let (orders, mut order_events, mut fills, trades, costs) = core.portfolio.into_parts();
         // What happens in a gap of one symbol is known only at its next bar. Stable: one order's events keep
         // their order.
         if !order_events.is_sorted_by_key(|e| e.time) {
@@ -210,7 +127,7 @@ impl<'m> Run<'m> {
             trades: trades.iter().filter(|t| ambiguous(t.opening) || ambiguous(t.closing)).count() as u64,
             pnl: ambiguity_pnl,
         };
-        RunResult {
+        let result = RunResult {
             instruments,
             puts,
             strategies,
@@ -226,7 +143,8 @@ impl<'m> Run<'m> {
             costs,
             ambiguity,
             warnings,
-        }
+        };
+        (result, venue)
     }
 }
 
@@ -237,9 +155,9 @@ mod tests {
     use crate::engine::StrategySetup;
     use crate::market::{Bars, DAY, MINUTE, MarketParts, Nanos, Quotes, SECOND, Session, new_york_date};
     use crate::risk::Limits;
-    use crate::sim::SimRules;
+    use crate::sim::{SimRules, SimVenue};
     use crate::strategies::{LineAction, OrderLine, OrdersFromFile};
-    use crate::trading::{AccountRules, OrderKind, Side, TimeInForce};
+    use crate::trading::{AccountKind, AccountRules, OrderKind, Side, TimeInForce};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -318,11 +236,12 @@ mod tests {
         let strategy = Box::new(OrdersFromFile::new(lines.to_vec()));
         let setup = StrategySetup { strategy, bound_to_position_limit: false };
         let core = Core::new(market, vec![setup], config.limits.clone(), config.cash, None);
-        let mut run = Run::new(core, config);
-        run.venue.general_path_only = general_path_only;
+        let mut venue = SimVenue::new(market, config.rules.clone(), config.limits.account.kind == AccountKind::Cash);
+        venue.general_path_only = general_path_only;
+        let mut run = Run::new(market, core, venue, config);
         run.sessions(0..market.days.len(), |_| true).expect("not interrupted");
         // Every number in full: two results print alike only if they are alike to the last bit.
-        format!("{:?}", run.finish(config.cash, 0..market.days.len()))
+        format!("{:?}", run.finish(config.cash, 0..market.days.len()).0)
     }
 
     /// A market order: step it is decided at, side, quantity, time in force, and whether it has a target and a

@@ -1,9 +1,10 @@
 //! Valuing the account at bar ends.
 
 use super::result::{EquityCurve, RunResult};
+use crate::engine::mark_all;
 use crate::market::{ActionKind, Market};
 use crate::risk::RiskDesk;
-use crate::trading::{Account, AccountKind, Instruments};
+use crate::trading::{Account, AccountKind, Contracts, Instruments};
 
 /// Writes the equity of steps `from..from + equity.len()` of `day`, during which nothing is traded. Returns
 /// the first step at which the day's loss limit or the maintenance margin is reached, if any: rows from there
@@ -84,20 +85,6 @@ fn first_at_or_below(values: &[f64], threshold: f64) -> Option<usize> {
     if lowest > threshold { None } else { values.iter().position(|&v| v <= threshold) }
 }
 
-/// Marks every position at the last close known at `step`.
-pub(super) fn mark_all(instruments: &Instruments<'_>, account: &mut Account, day: usize, step: usize) {
-    let market = instruments.market;
-    for k in 0..account.open_positions().len() {
-        let symbol = account.open_positions()[k];
-        let driver = instruments.driver(symbol);
-        let ended = market.ended(driver, day, step);
-        if ended > market.day_range(driver, day).start {
-            let price = instruments.close(symbol, ended - 1, market.steps[step]);
-            account.set_mark(symbol, price);
-        }
-    }
-}
-
 impl RunResult {
     /// The full table of the account over time. Cash and exposure are derived here and not during the run.
     pub fn equity_curve(&self, market: &Market) -> EquityCurve {
@@ -107,7 +94,8 @@ impl RunResult {
 
 /// The full account table of a result: cash from its changes, exposure from the fills.
 fn expand(result: &RunResult, market: &Market) -> EquityCurve {
-    let instruments = Instruments::with_puts(market, result.puts.clone());
+    let contracts = Contracts::with_puts(market, result.puts.clone());
+    let instruments = contracts.on(market);
     let mut account = Account::new(result.start_equity, instruments.len());
     let mut curve = EquityCurve {
         time: market.steps.clone(),

@@ -14,7 +14,7 @@ pub mod store;
 
 pub use crate::trading::Costs;
 pub use config::{Interrupted, RunConfig};
-pub use execute::{ExecuteError, Execution, execute, execute_on, metrics, prices_of_trades};
+pub use execute::{ExecuteError, Execution, execute, execute_on, metrics, prices_of_trades, run_id};
 pub use result::{Ambiguity, DailyEquity, EquityCurve, RunResult, RunSummary, daily_returns};
-pub use run::{Runner, run, run_sessions};
+pub use run::{Runner, run, run_recorded, run_sessions};
 pub use spec::{AccountSpec, InputFile, RunSpec, SpecError, StrategyChoice, VERSION, defense};

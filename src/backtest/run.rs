@@ -4,9 +4,10 @@ use super::config::{Interrupted, RunConfig};
 use super::general::Run;
 use super::result::{DailyEquity, RunResult, RunSummary};
 use super::signal_path::{Everything, FillPrices, SignalPath, SummaryOnly, qualifies};
-use crate::engine::{Core, StrategySetup};
+use crate::engine::{Core, OrderStream, Recorded, StrategySetup};
 use crate::market::Market;
-use crate::trading::ColumnCache;
+use crate::sim::SimVenue;
+use crate::trading::{AccountKind, ColumnCache};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,9 +45,31 @@ pub fn run_sessions(
             return Ok(kept.into_result(name, costs));
         }
     }
-    let mut run = Run::new(core, config);
+    let mut run = Run::new(market, core, sim_venue(market, config), config);
     run.sessions(sessions.clone(), go_on)?;
-    Ok(run.finish(config.cash, sessions))
+    Ok(run.finish(config.cash, sessions).0)
+}
+
+/// As [`run_sessions`], with the text of every order as it went to the venue: see [`OrderStream`].
+pub fn run_recorded(
+    market: &Market,
+    config: &RunConfig,
+    strategies: Vec<StrategySetup>,
+    sessions: Range<usize>,
+    stop: &AtomicBool,
+) -> Result<(RunResult, OrderStream), Interrupted> {
+    let core = Core::new(market, strategies, config.limits.clone(), config.cash, None);
+    let names = core.strategy_names();
+    let venue = Recorded::new(sim_venue(market, config), OrderStream::new(market, names));
+    let mut run = Run::new(market, core, venue, config);
+    run.sessions(sessions.clone(), |_| !stop.load(Ordering::Relaxed))?;
+    let (result, venue) = run.finish(config.cash, sessions);
+    Ok((result, venue.stream))
+}
+
+/// The simulated venue of a run.
+pub(super) fn sim_venue(market: &Market, config: &RunConfig) -> SimVenue {
+    SimVenue::new(market, config.rules.clone(), config.limits.account.kind == AccountKind::Cash)
 }
 
 /// Many runs over the same market under the same rules: what they have in common is computed once. Every answer is
@@ -87,8 +110,8 @@ impl<'m> Runner<'m> {
                 return Ok(kept.into_summary(costs));
             }
         }
-        let mut run = Run::new(core, config);
+        let mut run = Run::new(self.market, core, sim_venue(self.market, config), config);
         run.sessions(sessions.clone(), go_on)?;
-        Ok(run.finish(config.cash, sessions).summary())
+        Ok(run.finish(config.cash, sessions).0.summary())
     }
 }

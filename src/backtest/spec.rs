@@ -170,28 +170,45 @@ impl RunSpec {
         Ok(setups)
     }
 
+    /// Checks what can be checked without data and without the strategies' parameters: amounts, account, cost models.
+    pub fn check_venue(&self) -> Result<(), SpecError> {
+        check("--cash", self.cash, self.cash > 0.0, "a positive amount")?;
+        check("--participation", self.participation, (0.0..=1.0).contains(&self.participation), "from 0 to 1")?;
+        self.account_rules(false)?;
+        self.rules(false).map(drop)
+    }
+
+    /// Checks what can be checked without data.
+    pub fn check(&self) -> Result<(), SpecError> {
+        self.check_venue()?;
+        self.build_strategies().map(drop)
+    }
+
+    fn rules(&self, fractional: bool) -> Result<SimRules, SpecError> {
+        Ok(SimRules {
+            fill: self.fill.parse::<FillRule>()?,
+            latency: i64::from(self.latency_ms) * MILLI,
+            commission: self.commission.parse::<Commission>()?,
+            slippage: self.slippage.parse::<Slippage>()?,
+            participation: self.participation,
+            limit_penetrate: self.limit_penetrate,
+            fractional,
+            seed: self.seed,
+        })
+    }
+
     /// The rules and limits of the run for a market.
     pub fn config(&self, market: &Market) -> Result<RunConfig, SpecError> {
         let fractional = self.settings.flag(Key::Fractional);
-        check("--cash", self.cash, self.cash > 0.0, "a positive amount")?;
-        check("--participation", self.participation, (0.0..=1.0).contains(&self.participation), "from 0 to 1")?;
+        self.check_venue()?;
         let account = self.account_rules(fractional)?;
-        let fill: FillRule = self.fill.parse()?;
-        if fill == FillRule::Quote && market.series.iter().any(|s| s.quotes.is_none()) {
+        let rules = self.rules(fractional)?;
+        if rules.fill == FillRule::Quote && market.series.iter().any(|s| s.quotes.is_none()) {
             return Err(SpecError::NoQuotes(market.name.clone()));
         }
         Ok(RunConfig {
             cash: self.cash,
-            rules: SimRules {
-                fill,
-                latency: i64::from(self.latency_ms) * MILLI,
-                commission: self.commission.parse::<Commission>()?,
-                slippage: self.slippage.parse::<Slippage>()?,
-                participation: self.participation,
-                limit_penetrate: self.limit_penetrate,
-                fractional,
-                seed: self.seed,
-            },
+            rules,
             limits: Limits {
                 disable_all_trades: self.settings.flag(Key::DisableAllTrades),
                 daily_loss_limit: self.settings.fraction(Key::DailyLossLimit),

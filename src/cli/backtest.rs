@@ -1,16 +1,19 @@
 //! `tbot backtest`: one run.
 
+use super::job::{JOB_OPTIONS, Job, JobOptions};
 use super::output::{aligned, print};
 use super::run_options::RunOptions;
 use super::sweep::sweep_error;
 use super::{CliError, interrupt};
 use crate::backtest::store::Summary;
-use crate::backtest::{ExecuteError, Execution, RunSpec, execute};
-use crate::data::DataError;
+use crate::backtest::{ExecuteError, Execution, RunSpec, execute_on, run_id};
+use crate::data::{DataError, load_until};
 use crate::optimize::sweep::{SweepFile, TrialRecord, for_each_trial, store};
+use crate::runtime::jobs::{Phase, Progress, Unit};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Runs strategies over market data and writes a result folder. Without options: the built-in strategies over
 /// the embedded data set.
@@ -37,11 +40,17 @@ pub struct Args {
     /// Print the path of the result folder only
     #[arg(long, conflicts_with = "json", help_heading = "Output")]
     quiet: bool,
+    #[command(flatten)]
+    job: JobOptions,
 }
+
+/// Options of a backtest that say nothing about its result.
+const WITHOUT_EFFECT: [&str; 6] = ["from_trial", "out", "csv", "jobs", "json", "quiet"];
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    super::set_threads(args.jobs)?;
+    let job = args.job.begin()?;
+    super::set_threads(args.job.threads(args.jobs))?;
     let trial = match &args.from_trial {
         Some(name) => Some(SweepTrial::find(&args.out, name)?),
         None => None,
@@ -50,9 +59,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Some(trial) => trial.run.clone(),
         None => args.run.to_spec()?,
     };
+    if args.job.check_only() {
+        return spec.check().map_err(CliError::input);
+    }
     let stop = interrupt::flag()?;
-    let (started, command) = (super::now_in_names(), super::command_line());
-    let execution = execute(&spec, &started, &command, stop).map_err(execute_error)?;
+    let execution = execute(&spec, stop, &job)?;
     if let Some(trial) = &trial {
         trial.compare(&execution)?;
     }
@@ -60,6 +71,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         return Err(CliError::Interrupted);
     }
     let folder = execution.write(&args.out, args.csv).map_err(CliError::failed)?;
+    job.run_id(&folder.file_name().unwrap_or_default().to_string_lossy());
     let summary = &execution.summary;
     if args.json {
         let text = std::fs::read_to_string(folder.join(crate::backtest::store::SUMMARY_FILE))
@@ -78,6 +90,29 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     print(&describe(summary, &folder))
 }
 
+/// Loads the data and runs.
+fn execute(spec: &RunSpec, stop: &AtomicBool, job: &Job) -> Result<Execution, CliError> {
+    let loading = Progress::loading(Unit::Sessions);
+    job.progress(loading.clone());
+    let clock = Instant::now();
+    let market = load_until(&spec.data, stop).map_err(|error| execute_error(error.into()))?;
+    let load_s = clock.elapsed().as_secs_f64();
+    let (started, command) = (super::now_in_names(), super::command_line());
+    job.run_id(&run_id(spec, &market, &started).map_err(CliError::input)?);
+    let (sessions, clock) = (market.days.len() as u64, Instant::now());
+    let go_on = |done: usize| {
+        job.progress_at_times(|| {
+            let done = done as u64;
+            Progress { phase: Phase::Running, done, total: sessions, ..loading.clone() }
+                .at_pace(done, clock.elapsed().as_secs_f64())
+        });
+        !stop.load(Ordering::Relaxed)
+    };
+    let execution = execute_on(spec, market, &started, &command, load_s, go_on).map_err(execute_error)?;
+    job.progress(Progress { phase: Phase::Finishing, done: sessions, total: sessions, ..loading });
+    Ok(execution)
+}
+
 /// A trial of a sweep, to be run in full.
 struct SweepTrial {
     sweep: SweepFile,
@@ -89,7 +124,7 @@ impl SweepTrial {
     /// Finds `SWEEP/ID`.
     fn find(out: &Path, name: &str) -> Result<SweepTrial, CliError> {
         let wrong = |reason: String| CliError::Input(format!("--from-trial {name}: {reason}"));
-        let others = super::given_options("backtest", &["from_trial", "out", "csv", "jobs", "json", "quiet"]);
+        let others = super::given_options("backtest", &[&WITHOUT_EFFECT[..], &JOB_OPTIONS].concat());
         if let Some(other) = others.first() {
             return Err(wrong(format!("the sweep says how it is run; --{other} cannot be given beside it")));
         }

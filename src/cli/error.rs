@@ -10,7 +10,7 @@ pub enum CliError {
     Input(String),
     /// The run failed. Exit code 1.
     Failed(String),
-    /// A comparison that found a difference, already printed. Exit code 1.
+    /// A comparison or a check that found something wrong, already printed. Exit code 1.
     Different,
     /// Ctrl-C. Exit code 130.
     Interrupted,

@@ -5,15 +5,22 @@
 
 mod backtest;
 mod calendar;
+mod check;
 mod completions;
+mod core;
 mod data;
 mod error;
 pub mod indicators;
 mod interrupt;
+mod job;
+mod live;
 mod optimizer;
 mod option;
 mod output;
+mod query;
+mod replay;
 mod report;
+mod run;
 mod run_options;
 mod runs;
 mod search_options;
@@ -25,6 +32,7 @@ mod sweep;
 mod trials_file;
 mod verify;
 mod walk_forward;
+mod web;
 
 pub use error::CliError;
 
@@ -47,6 +55,7 @@ enum Command {
     Sweep(Box<sweep::Args>),
     WalkForward(Box<walk_forward::Args>),
     Verify(verify::Args),
+    Replay(replay::Args),
     /// Makes the page of a run anew and prints its path
     Report(report::ReportArgs),
     /// The result store: list, show, compare, prune
@@ -59,6 +68,13 @@ enum Command {
     Option(option::Args),
     Optimizer(optimizer::Args),
     Calendar(calendar::Args),
+    #[command(hide = true)]
+    Query(query::Args),
+    Core(core::Args),
+    Web(web::Args),
+    Run(run::Args),
+    SelfCheck(check::SelfCheckArgs),
+    BuildCheck(check::BuildCheckArgs),
     Completions(completions::Args),
 }
 
@@ -90,6 +106,7 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Sweep(args) => sweep::run(&args),
         Command::WalkForward(args) => walk_forward::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
@@ -100,6 +117,12 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Option(args) => option::run(&args),
         Command::Optimizer(args) => optimizer::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Core(args) => core::run(&args),
+        Command::Web(args) => web::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::SelfCheck(args) => check::self_check(&args),
+        Command::BuildCheck(args) => check::build_check(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -2,7 +2,7 @@
 
 mod compare;
 mod prune;
-mod sweeps;
+pub(super) mod sweeps;
 
 use super::CliError;
 use super::output::{aligned, print};
@@ -153,7 +153,8 @@ fn list(args: &RunsArgs) -> Result<(), CliError> {
     print(&text)
 }
 
-fn entry_json(run: &RunEntry) -> Value {
+/// A run as an entry of the list.
+pub(super) fn entry_json(run: &RunEntry) -> Value {
     match &run.summary {
         Ok(s) => json!({
             "kind": "run",

@@ -3,7 +3,7 @@
 use super::CliError;
 use super::output::{aligned, print};
 use crate::strategies::{StrategySpec, all, find};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt::Write;
 
 /// Lists the strategies, or one with its parameters.
@@ -26,7 +26,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         })?],
     };
     if args.json {
-        let list: Vec<Value> = chosen.iter().map(|spec| describe_json(spec)).collect();
+        let list: Vec<Value> = chosen.iter().map(|spec| spec.to_json()).collect();
         let document =
             if args.name.is_some() { list.into_iter().next().unwrap_or(Value::Null) } else { Value::Array(list) };
         let text = serde_json::to_string_pretty(&document).map_err(CliError::failed)?;
@@ -54,23 +54,6 @@ fn describe(spec: &StrategySpec) -> String {
         rows.push(vec![format!("    {}", p.name), default.to_string(), kind, p.meaning.to_string()]);
     }
     out + &aligned(&rows, 4)
-}
-
-fn describe_json(spec: &StrategySpec) -> Value {
-    let params: Vec<Value> = spec
-        .params
-        .iter()
-        .map(|p| {
-            json!({
-                "name": p.name,
-                "type": p.kind.name(),
-                "range": p.kind.range(),
-                "default": if p.default.is_empty() { Value::Null } else { Value::from(p.default) },
-                "meaning": p.meaning,
-            })
-        })
-        .collect();
-    json!({ "name": spec.name, "rule": spec.rule, "params": params })
 }
 
 /// Breaks a text into lines of at most `width` characters, between words.

@@ -3,19 +3,22 @@
 mod progress;
 mod text;
 
+use super::job::{JOB_OPTIONS, JobOptions};
 use super::output::print;
 use super::run_options::RunOptions;
 use super::search_options::{LARGE_GRID, SearchOptions};
 use super::{CliError, interrupt};
-use crate::data::load;
+use crate::data::{LoadOptions, load};
 use crate::market::Market;
 use crate::optimize::Count;
 use crate::optimize::report::write_report;
 use crate::optimize::sweep::{
-    Shard, SweepElapsed, SweepError, SweepFile, finish, run as run_sweep,
+    Shard, SweepElapsed, SweepError, SweepFile, SweepSpec, finish, run as run_sweep,
     store::{self, SUMMARY_FILE},
 };
+use crate::runtime::jobs::{Progress as JobProgress, Unit};
 use crate::settings::Key;
+use chrono::Days;
 use clap::Subcommand;
 use progress::Progress;
 use std::path::{Path, PathBuf};
@@ -88,6 +91,11 @@ struct SweepOptions {
     /// Print the path of the result folder only
     #[arg(long, conflicts_with = "json", help_heading = "Output")]
     quiet: bool,
+    #[command(flatten)]
+    job: JobOptions,
+    /// Only the last N days of the data, counted from its last session
+    #[arg(long, hide = true, conflicts_with = "from")]
+    last_days: Option<u64>,
 }
 
 /// Options of a sweep that say nothing about its trials.
@@ -120,12 +128,19 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 }
 
 fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
-    super::set_threads(args.jobs)?;
+    let job = args.job.begin()?;
+    super::set_threads(args.job.threads(args.jobs))?;
+    if args.job.check_only() && args.resume.is_none() {
+        let spec = checked(args)?;
+        return print(&format!("{}\n", serde_json::json!({ "trials": spec.trials })));
+    }
+    job.progress(JobProgress::loading(Unit::Trials));
     let clock = Instant::now();
     let (dir, sweep, market) = match &args.resume {
         Some(name) => resume(args, name)?,
         None => begin(args)?,
     };
+    job.run_id(&dir.file_name().unwrap_or_default().to_string_lossy());
     let load_s = clock.elapsed().as_secs_f64();
     for note in &market.notes {
         eprintln!("note: {note}");
@@ -142,7 +157,7 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
         );
     }
     let stop = interrupt::flag()?;
-    let progress = Progress::new(planned, &sweep, args.quiet)?;
+    let progress = Progress::new(planned, &sweep, args.quiet, &job)?;
     let clock = Instant::now();
     let result =
         run_sweep(&dir, &sweep, &market, stop, |n| progress.begin(n), &|trial, bars| progress.trial(trial, bars));
@@ -220,10 +235,10 @@ pub(super) fn shard_is_complete(dir: &Path, sweep: &SweepFile) -> Result<bool, C
     Ok(store::count_trials(dir).map_err(sweep_error)? >= planned(sweep))
 }
 
-/// The sweep that the options describe, with the data it needs.
-fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
+/// The sweep that the options describe, with everything checked that can be seen without the data.
+fn checked(args: &SweepOptions) -> Result<SweepSpec, CliError> {
     let spec = args.search.to_spec(args.run.to_spec()?)?;
-    // What can be seen without the data is seen before they are loaded.
+    spec.run.check_venue().map_err(CliError::input)?;
     spec.check(args.shard).map_err(sweep_error)?;
     let plan = spec.plan().map_err(sweep_error)?;
     let settings = spec.settings().map_err(sweep_error)?;
@@ -241,10 +256,26 @@ fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
                 .to_string(),
         ));
     }
-    let market = load(&spec.run.data).map_err(CliError::input)?;
+    Ok(spec)
+}
+
+/// The sweep that the options describe, with the data it needs.
+fn described(args: &SweepOptions) -> Result<(SweepFile, Market), CliError> {
+    let mut spec = checked(args)?;
+    let market = load_last(&mut spec.run.data, args.last_days)?;
     spec.run.config(&market).map_err(CliError::input)?;
     let sweep = SweepFile::new(spec, &market, args.shard, &super::command_line()).map_err(sweep_error)?;
     Ok((sweep, market))
+}
+
+/// Loads data; with `last_days` only the sessions of so many days up to the last one, which the selection then names.
+pub(super) fn load_last(options: &mut LoadOptions, last_days: Option<u64>) -> Result<Market, CliError> {
+    let market = load(options).map_err(CliError::input)?;
+    let (Some(days), Some(last)) = (last_days, market.days.last()) else { return Ok(market) };
+    let Some(from) = last.date.checked_sub_days(Days::new(days.saturating_sub(1))) else { return Ok(market) };
+    options.from = Some(from);
+    drop(market);
+    load(options).map_err(CliError::input)
 }
 
 fn begin(args: &SweepOptions) -> Result<(PathBuf, SweepFile, Market), CliError> {
@@ -269,7 +300,8 @@ fn resume(args: &SweepOptions, name: &str) -> Result<(PathBuf, SweepFile, Market
     let dir =
         found.ok_or_else(|| CliError::Input(format!("--resume {name}: no sweep of that name in {}", out.display())))?;
     let stored = store::read_sweep(&dir).map_err(sweep_error)?;
-    let (now, market) = if !super::given_options("sweep", &WITHOUT_EFFECT).is_empty() {
+    args.job.wait_until(|| store::in_use(&dir).is_ok_and(|used| !used));
+    let (now, market) = if !super::given_options("sweep", &[&WITHOUT_EFFECT[..], &JOB_OPTIONS].concat()).is_empty() {
         described(args).map_err(|error| match error {
             CliError::Input(reason) => CliError::Input(format!(
                 "{reason} (beside --resume expected all options of the sweep, to be compared, or none)"

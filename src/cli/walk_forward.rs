@@ -1,15 +1,16 @@
 //! `tbot walk-forward`: search on the past, judge on what follows, move on.
 
+use super::job::JobOptions;
 use super::output::{aligned, print};
 use super::run_options::RunOptions;
 use super::search_options::{LARGE_GRID, SearchOptions};
-use super::sweep::sweep_error;
+use super::sweep::{load_last, sweep_error};
 use super::{CliError, interrupt};
-use crate::data::load;
 use crate::market::{Market, format_date};
 use crate::optimize::report::write_walk_forward_report;
 use crate::optimize::sweep::SweepElapsed;
 use crate::optimize::walk_forward::{WalkForwardResult, WalkForwardSpec, run as walk, write};
+use crate::runtime::jobs::{Phase, Progress, Unit};
 use crate::settings::Key;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -60,12 +61,19 @@ pub struct Args {
     /// Print the path of the result folder only
     #[arg(long, conflicts_with = "json", help_heading = "Output")]
     quiet: bool,
+    #[command(flatten)]
+    job: JobOptions,
+    /// Only the last N days of the data, counted from its last session
+    #[arg(long, hide = true, conflicts_with = "from")]
+    last_days: Option<u64>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    super::set_threads(args.jobs)?;
+    let job = args.job.begin()?;
+    super::set_threads(args.job.threads(args.jobs))?;
     let search = args.search.to_spec(args.run.to_spec()?)?;
+    search.run.check_venue().map_err(CliError::input)?;
     search.check(None).map_err(sweep_error)?;
     let plan = search.plan().map_err(sweep_error)?;
     let settings = search.settings().map_err(sweep_error)?;
@@ -76,7 +84,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             search.trials
         )));
     }
-    let spec = WalkForwardSpec {
+    if args.job.check_only() {
+        return print(&format!("{}\n", serde_json::json!({ "trials": search.trials })));
+    }
+    let mut spec = WalkForwardSpec {
         train: args.train,
         test: args.test,
         step: args.step,
@@ -85,7 +96,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         search,
     };
     let clock = Instant::now();
-    let market = load(&spec.search.run.data).map_err(CliError::input)?;
+    let loading = Progress::loading(Unit::Trials);
+    job.progress(loading.clone());
+    let market = load_last(&mut spec.search.run.data, args.last_days)?;
     let load_s = clock.elapsed().as_secs_f64();
     spec.search.run.config(&market).map_err(CliError::input)?;
     let windows = spec.windows(market.days.len()).map_err(sweep_error)?.len();
@@ -99,9 +112,15 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let (started, command) = (super::now_in_names(), super::command_line());
 
     let clock = Instant::now();
+    let fingerprint = spec.fingerprint(&market.data_hash).map_err(sweep_error)?;
+    job.run_id(&format!("{started}-{}", &fingerprint[..12]));
     let (done, last_line) = (AtomicU64::new(0), Mutex::new(Instant::now()));
     let progress = |window: usize, _: &crate::optimize::sweep::TrialRecord, _: u64| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        job.progress_at_times(|| {
+            Progress { phase: Phase::Running, done, total: windows as u64 * per_window, ..loading.clone() }
+                .at_pace(done, clock.elapsed().as_secs_f64())
+        });
         let mut last = last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if !args.quiet && last.elapsed() >= QUIET {
             *last = Instant::now();
@@ -118,6 +137,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     let dir = write(&out, &started, &spec, &market, &result, &command, elapsed).map_err(sweep_error)?;
     write_walk_forward_report(&dir).map_err(sweep_error)?;
+    job.run_id(&dir.file_name().unwrap_or_default().to_string_lossy());
     if args.json {
         let path = dir.join("summary.json");
         let text = std::fs::read_to_string(&path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;

@@ -1,10 +1,10 @@
 //! Strategies, risk desk and portfolio, driven bar end by bar end.
 
-use crate::market::{Market, SymbolId};
+use crate::market::{Market, Nanos, SymbolId};
 use crate::risk::{Approved, Limits, RiskDesk, Venue};
 use crate::trading::{
-    ColumnCache, Command, Instruments, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PositionSize,
-    PutContract, Setup, Side, Signal, Signals, Strategy, View, Wake,
+    ColumnCache, Command, Contracts, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PositionSize,
+    PutContract, Setup, Side, Signal, Signals, Strategy, View, Wake, Work,
 };
 
 /// A strategy with how the core treats it.
@@ -26,10 +26,10 @@ struct Slot {
     signal_due: usize,
 }
 
-/// The trading core of one run or session.
-pub struct Core<'m> {
-    pub market: &'m Market,
-    pub instruments: Instruments<'m>,
+/// The trading core of one run or session. The market comes with every call, so that it may have grown since the
+/// last one; it must be the same one otherwise.
+pub struct Core {
+    pub contracts: Contracts,
     pub portfolio: Portfolio,
     pub desk: RiskDesk,
     slots: Vec<Slot>,
@@ -46,19 +46,34 @@ pub struct Core<'m> {
 
 const NOT_TODAY: usize = usize::MAX;
 
-impl<'m> Core<'m> {
+impl Core {
     /// A core with `cash` dollars. Strategies decide in the given order. `cache`: indicator columns that runs share.
     pub fn new(
-        market: &'m Market,
+        market: &Market,
         strategies: Vec<StrategySetup>,
         limits: Limits,
         cash: f64,
         cache: Option<&ColumnCache>,
-    ) -> Core<'m> {
+    ) -> Core {
+        Core::with_columns(market, strategies, limits, cash, Work::Whole(cache))
+    }
+
+    /// A core over a market that grows: indicators and signals go on with every [`Core::extend`].
+    pub fn growing(market: &Market, strategies: Vec<StrategySetup>, limits: Limits, cash: f64) -> Core {
+        Core::with_columns(market, strategies, limits, cash, Work::Growing)
+    }
+
+    fn with_columns(
+        market: &Market,
+        strategies: Vec<StrategySetup>,
+        limits: Limits,
+        cash: f64,
+        work: Work<'_>,
+    ) -> Core {
         let bound = strategies.iter().map(|s| s.bound_to_position_limit).collect();
         let mut slots = Vec::with_capacity(strategies.len());
         for mut setup in strategies {
-            let mut window = Setup::new(market, cache);
+            let mut window = Setup::new(market, work);
             let wake = setup.strategy.start(&mut window);
             let signals = window.into_signals();
             let signal_cursor = vec![0; signals.all().len()];
@@ -72,8 +87,7 @@ impl<'m> Core<'m> {
             });
         }
         Core {
-            market,
-            instruments: Instruments::new(market),
+            contracts: Contracts::new(market),
             portfolio: Portfolio::new(cash, market.symbols.len(), slots.len()),
             desk: RiskDesk::new(limits, bound),
             slots,
@@ -125,19 +139,24 @@ impl<'m> Core<'m> {
         }
     }
 
+    /// The sentences for the summary so far.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Takes the sentences for the summary.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
 
     /// A trading day begins, after corporate actions. `previous_close` is the equity at the last close.
-    pub fn start_day(&mut self, day: usize, previous_close: f64) {
+    pub fn start_day(&mut self, market: &Market, day: usize, previous_close: f64) {
         let equity = self.portfolio.account.equity();
         self.session_start_equity = equity;
         self.desk.start_session(previous_close, equity);
-        let first = self.market.days[day].first_step;
+        let first = market.days[day].first_step;
         for slot in &mut self.slots {
-            slot.schedule(self.market, day, first);
+            slot.schedule(market, day, first);
             if self.begins_late && slot.wake.on_signal {
                 slot.due = first;
             }
@@ -145,10 +164,24 @@ impl<'m> Core<'m> {
         self.begins_late = false;
     }
 
+    /// The market has grown by `step` of `day`: indicators and signals take in its bars, and strategies that wait
+    /// for it are due.
+    pub fn extend(&mut self, market: &Market, day: usize, step: usize) {
+        if step == market.days[day].first_step {
+            for (symbol, factors) in market.symbol_ids().zip(&mut self.factors) {
+                market.extend_signal_factors(symbol, day, factors);
+            }
+        }
+        for slot in &mut self.slots {
+            slot.signals.extend(market, &self.factors, day, step);
+            slot.schedule(market, day, step);
+        }
+    }
+
     /// The first step from `from` on at which a strategy wants to decide; the day's end if there is none.
     #[inline]
-    pub fn next_wake(&self, day: usize, from: usize) -> usize {
-        let mut next = self.market.days[day].end_step;
+    pub fn next_wake(&self, market: &Market, day: usize, from: usize) -> usize {
+        let mut next = market.days[day].end_step;
         for (k, slot) in self.slots.iter().enumerate() {
             if slot.wake.on_update && self.portfolio.is_updated(k as u16) {
                 return from;
@@ -159,7 +192,7 @@ impl<'m> Core<'m> {
     }
 
     /// Lets every strategy decide that wants to at `step`, and gives its orders to the venue.
-    pub fn decide(&mut self, day: usize, step: usize, venue: &mut impl Venue) {
+    pub fn decide(&mut self, market: &Market, day: usize, step: usize, venue: &mut impl Venue) {
         for k in 0..self.slots.len() {
             let strategy = k as u16;
             let slot = &mut self.slots[k];
@@ -169,8 +202,8 @@ impl<'m> Core<'m> {
             }
             self.portfolio.take_updated(strategy);
             let view = View {
-                market: self.market,
-                instruments: &self.instruments,
+                market,
+                instruments: self.contracts.on(market),
                 portfolio: &self.portfolio,
                 signals: &slot.signals,
                 factors: &self.factors,
@@ -185,28 +218,29 @@ impl<'m> Core<'m> {
                 &mut self.warnings,
                 strategy,
                 self.portfolio.orders.len() as u32,
-                self.instruments.len() as u32,
+                (market.symbols.len() + self.contracts.puts.len()) as u32,
             );
             slot.wake = slot.strategy.decide(&view, &mut orders);
-            slot.schedule(self.market, day, step + 1);
+            slot.schedule(market, day, step + 1);
             if !self.new_puts.is_empty() {
-                self.instruments.puts.append(&mut self.new_puts);
-                self.portfolio.grow(self.instruments.len());
-                venue.grow(self.instruments.len(), &|id| self.instruments.driver(id));
+                self.contracts.puts.append(&mut self.new_puts);
+                let instruments = self.contracts.on(market);
+                self.portfolio.grow(instruments.len());
+                venue.grow(&instruments);
             }
-            self.send_commands(day, step, venue);
+            self.send_commands(market, day, step, venue);
         }
     }
 
-    fn send_commands(&mut self, day: usize, step: usize, venue: &mut impl Venue) {
-        let now = self.market.steps[step];
+    fn send_commands(&mut self, market: &Market, day: usize, step: usize, venue: &mut impl Venue) {
+        let now = market.steps[step];
         let mut commands = std::mem::take(&mut self.commands);
         for (strategy, command) in commands.drain(..) {
             match command {
                 Command::Submit(mut request) => {
                     // Groups of different strategies never meet.
                     request.oco = request.oco.map(|group| u32::from(strategy) << 24 | (group & 0x00ff_ffff));
-                    let driver = self.instruments.driver(request.symbol);
+                    let driver = self.contracts.on(market).driver(request.symbol);
                     let mut order = self.portfolio.enter(strategy, request, now, driver);
                     match self.ended_parent(&order) {
                         None => {}
@@ -216,9 +250,9 @@ impl<'m> Core<'m> {
                             continue;
                         }
                     }
-                    let instruments = &self.instruments;
+                    let instruments = self.contracts.on(market);
                     let price = |symbol| instruments.last_close(symbol, day, step).unwrap_or(f64::NAN);
-                    let verdict = self.desk.approve(order, &self.portfolio, instruments, price);
+                    let verdict = self.desk.approve(order, &self.portfolio, &instruments, price);
                     self.send(&order, verdict, venue);
                 }
                 Command::Cancel(id) => {
@@ -271,9 +305,8 @@ impl<'m> Core<'m> {
         self.liquidations.iter().any(|id| !self.portfolio.order(*id).state.is_final())
     }
 
-    /// Cancels everything and closes every position at the market.
-    pub fn liquidate(&mut self, step: usize, reason: &'static str, venue: &mut impl Venue) {
-        let now = self.market.steps[step];
+    /// Cancels everything and closes every position at the market, as decided at `now`.
+    pub fn liquidate(&mut self, market: &Market, now: Nanos, reason: &'static str, venue: &mut impl Venue) {
         self.liquidations.clear();
         for i in 0..self.portfolio.orders.len() {
             let record = &self.portfolio.orders[i];
@@ -289,7 +322,7 @@ impl<'m> Core<'m> {
                 }
                 let side = if qty > 0.0 { Side::Sell } else { Side::Buy };
                 let request = OrderRequest::market(symbol, side, qty.abs(), reason);
-                let driver = self.instruments.driver(symbol);
+                let driver = self.contracts.on(market).driver(symbol);
                 let order = Order { liquidates: true, ..self.portfolio.enter(strategy, request, now, driver) };
                 self.liquidations.push(order.id);
                 let verdict = self.desk.approve_liquidation(order);

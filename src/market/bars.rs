@@ -68,6 +68,46 @@ impl Bars {
         self.start.is_empty()
     }
 
+    /// The first `count` bars.
+    pub fn prefix(&self, count: usize) -> Bars {
+        let cut = |column: &[f64]| column[..count].to_vec();
+        Bars {
+            start: Arc::new(self.start[..count].to_vec()),
+            open: cut(&self.open),
+            high: cut(&self.high),
+            low: cut(&self.low),
+            close: cut(&self.close),
+            volume: cut(&self.volume),
+            quotes: self.quotes.as_ref().map(|quotes| Quotes {
+                bid_open: cut(&quotes.bid_open),
+                bid_high: cut(&quotes.bid_high),
+                bid_low: cut(&quotes.bid_low),
+                bid_close: cut(&quotes.bid_close),
+                ask_open: cut(&quotes.ask_open),
+                ask_high: cut(&quotes.ask_high),
+                ask_low: cut(&quotes.ask_low),
+                ask_close: cut(&quotes.ask_close),
+            }),
+        }
+    }
+
+    /// Appends a bar. Quotes that are missing are NaN, also those before the first bar that has some.
+    pub fn push(&mut self, start: Nanos, bar: Bar, quote: Option<&QuoteBar>) {
+        let before = self.len();
+        Arc::make_mut(&mut self.start).push(start);
+        self.open.push(bar.open);
+        self.high.push(bar.high);
+        self.low.push(bar.low);
+        self.close.push(bar.close);
+        self.volume.push(bar.volume);
+        if quote.is_some() && self.quotes.is_none() {
+            self.quotes = Some(Quotes::missing(before));
+        }
+        if let Some(quotes) = &mut self.quotes {
+            quotes.push(quote.unwrap_or(&QuoteBar::MISSING));
+        }
+    }
+
     /// Bar `i`.
     #[inline]
     pub fn bar(&self, i: usize) -> Bar {
@@ -75,7 +115,47 @@ impl Bars {
     }
 }
 
+impl QuoteBar {
+    /// No side is known.
+    pub const MISSING: QuoteBar = QuoteBar {
+        bid_open: f64::NAN,
+        bid_high: f64::NAN,
+        bid_low: f64::NAN,
+        bid_close: f64::NAN,
+        ask_open: f64::NAN,
+        ask_high: f64::NAN,
+        ask_low: f64::NAN,
+        ask_close: f64::NAN,
+    };
+}
+
 impl Quotes {
+    /// Quotes of `bars` bars that have none.
+    fn missing(bars: usize) -> Quotes {
+        let column = || vec![f64::NAN; bars];
+        Quotes {
+            bid_open: column(),
+            bid_high: column(),
+            bid_low: column(),
+            bid_close: column(),
+            ask_open: column(),
+            ask_high: column(),
+            ask_low: column(),
+            ask_close: column(),
+        }
+    }
+
+    fn push(&mut self, quote: &QuoteBar) {
+        self.bid_open.push(quote.bid_open);
+        self.bid_high.push(quote.bid_high);
+        self.bid_low.push(quote.bid_low);
+        self.bid_close.push(quote.bid_close);
+        self.ask_open.push(quote.ask_open);
+        self.ask_high.push(quote.ask_high);
+        self.ask_low.push(quote.ask_low);
+        self.ask_close.push(quote.ask_close);
+    }
+
     /// Ask - bid at the close of bar `i`, where both sides are present.
     #[inline]
     pub fn spread(&self, i: usize) -> Option<f64> {

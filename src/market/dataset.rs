@@ -73,6 +73,9 @@ pub enum MarketError {
     /// No bar is left.
     #[error("no bars: the selection of symbols, dates and sessions leaves nothing to run on")]
     Empty,
+    /// Bars that a market cannot be extended behind.
+    #[error("the history has bars after the last of its sessions")]
+    Uncovered,
 }
 
 /// All data of a run. Steps are the distinct bar ends in ascending order: the decision times.
@@ -97,12 +100,17 @@ pub struct Market {
     pub extended_hours: bool,
     pub notes: Vec<String>,
     /// By symbol: index of the first bar of each day, and the number of bars at the end.
-    day_offsets: Vec<Vec<u32>>,
+    pub(super) day_offsets: Vec<Vec<u32>>,
 }
 
 impl Market {
     /// Builds the timeline. `sessions` must cover the span of the bars.
     pub fn new(parts: MarketParts, sessions: &[Session]) -> Result<Market, MarketError> {
+        let market = Market::build(parts, sessions)?;
+        if market.days.is_empty() { Err(MarketError::Empty) } else { Ok(market) }
+    }
+
+    pub(super) fn build(parts: MarketParts, sessions: &[Session]) -> Result<Market, MarketError> {
         let windows = day_windows(&parts, sessions);
         let mut days = Vec::new();
         let mut steps: Vec<Nanos> = Vec::new();
@@ -141,9 +149,6 @@ impl Market {
                 end_step: steps.len(),
                 even_from: even.then_some(steps[first_step]),
             });
-        }
-        if days.is_empty() {
-            return Err(MarketError::Empty);
         }
         let mut symbols = Vec::with_capacity(parts.series.len());
         let mut series = Vec::with_capacity(parts.series.len());
@@ -291,7 +296,7 @@ impl Market {
 
 /// End of a bar's span: clipped at the session's close when the bar starts before it.
 #[inline]
-fn bar_end(start: Nanos, length: Nanos, close: Nanos) -> Nanos {
+pub(super) fn bar_end(start: Nanos, length: Nanos, close: Nanos) -> Nanos {
     if start < close { (start + length).min(close) } else { start + length }
 }
 

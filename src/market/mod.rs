@@ -8,6 +8,7 @@ mod bars;
 mod calendar;
 mod context;
 mod dataset;
+mod growing;
 mod time;
 mod window;
 
@@ -16,6 +17,7 @@ pub use bars::{Bar, Bars, QuoteBar, Quotes};
 pub use calendar::{CALENDAR_VERSION, Calendar, Session};
 pub use context::{Fundamental, Fundamentals, InverseMap, OptionQuote, OptionRight, Vix};
 pub use dataset::{DataQuality, Market, MarketError, MarketParts, TradingDay};
+pub use growing::{GrowthError, NewBar};
 pub(crate) use time::new_york_time;
 pub use time::{
     DAY, MILLI, MINUTE, Nanos, SECOND, TimeError, format_date, format_time, new_york_date, new_york_offset, parse_date,

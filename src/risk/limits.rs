@@ -1,7 +1,7 @@
 //! Limits of the account, and the desk that approves orders under them.
 
 use super::approval::Approved;
-use crate::market::SymbolId;
+use crate::market::{Nanos, SymbolId};
 use crate::trading::{
     AccountKind, AccountRules, Instruments, Order, OrderChange, OrderKind, OrderRequest, Portfolio, Side, TimeInForce,
 };
@@ -48,13 +48,44 @@ impl Default for Limits {
     }
 }
 
+/// Why no position may be opened for the rest of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// DAILY_LOSS_LIMIT was reached.
+    LossLimit,
+    /// Somebody stopped the session.
+    Stop,
+    /// Somebody pulled the kill switch.
+    Kill,
+}
+
+impl Halt {
+    /// Reason of a refusal.
+    pub fn refusal(self) -> &'static str {
+        match self {
+            Halt::LossLimit => "DAILY_LOSS_LIMIT",
+            Halt::Stop => "stopped",
+            Halt::Kill => "killed",
+        }
+    }
+
+    /// Reason of the closing orders.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Halt::LossLimit => "daily loss limit",
+            Halt::Stop => "stop",
+            Halt::Kill => "kill",
+        }
+    }
+}
+
 /// Tells yes or no to every order.
 #[derive(Debug, Clone)]
 pub struct RiskDesk {
     limits: Limits,
     /// Strategies bound to MAX_OPEN_POSITIONS.
     bound: Vec<bool>,
-    halted: bool,
+    halted: Option<Halt>,
     loss_threshold: f64,
     session_start_equity: f64,
     /// Per strategy: entries and dollars opened in this session.
@@ -65,7 +96,7 @@ impl RiskDesk {
     /// A desk for strategies of which `bound` says whether MAX_OPEN_POSITIONS holds for them.
     pub fn new(limits: Limits, bound: Vec<bool>) -> RiskDesk {
         let opened = vec![(0, 0.0); bound.len()];
-        RiskDesk { limits, bound, halted: false, loss_threshold: f64::NEG_INFINITY, session_start_equity: 0.0, opened }
+        RiskDesk { limits, bound, halted: None, loss_threshold: f64::NEG_INFINITY, session_start_equity: 0.0, opened }
     }
 
     /// The limits in force.
@@ -80,7 +111,7 @@ impl RiskDesk {
 
     /// A session begins: `previous_close` is the account's equity at the last session's close.
     pub fn start_session(&mut self, previous_close: f64, equity: f64) {
-        self.halted = false;
+        self.halted = None;
         self.session_start_equity = equity;
         self.loss_threshold = loss_threshold(previous_close, self.limits.daily_loss_limit);
         self.opened.fill((0, 0.0));
@@ -90,22 +121,42 @@ impl RiskDesk {
     /// already.
     #[inline]
     pub fn loss_threshold(&self) -> f64 {
-        if self.halted { f64::NEG_INFINITY } else { self.loss_threshold }
+        if self.halted.is_some() { f64::NEG_INFINITY } else { self.loss_threshold }
     }
 
     /// No new positions until the next session.
-    pub fn halt(&mut self) {
-        self.halted = true;
+    pub fn halt(&mut self, halt: Halt) {
+        self.halted = Some(halt);
     }
 
-    /// Whether the account may not open positions in this session any more.
-    pub fn is_halted(&self) -> bool {
+    /// Why the account may not open positions in this session any more, if so.
+    #[inline]
+    pub fn halted(&self) -> Option<Halt> {
         self.halted
     }
 
-    /// Approves an order that closes a position because a limit was reached, or says why not.
+    /// DISABLE_ALL_TRADES and defense mode from now on.
+    pub fn set_controls(&mut self, disable_all_trades: bool, defense: Option<Defense>) {
+        self.limits.disable_all_trades = disable_all_trades;
+        self.limits.defense = defense;
+    }
+
+    /// Approves an order that closes a position because a limit was reached, or says why not. What somebody
+    /// stopped by hand is closed whatever the limits say.
     pub fn approve_liquidation(&self, order: Order) -> Result<Approved<Order>, &'static str> {
-        if self.limits.disable_all_trades { Err("DISABLE_ALL_TRADES") } else { Ok(Approved::new(order)) }
+        let by_hand = matches!(self.halted, Some(Halt::Stop | Halt::Kill));
+        if self.limits.disable_all_trades && !by_hand { Err("DISABLE_ALL_TRADES") } else { Ok(Approved::new(order)) }
+    }
+
+    /// Approves at `time` an order that was approved before and has waited since, or says why not.
+    pub fn release(&self, order: Approved<Order>, time: Nanos) -> Result<Approved<Order>, &'static str> {
+        if self.limits.disable_all_trades {
+            return Err("DISABLE_ALL_TRADES");
+        }
+        match self.halted {
+            Some(halt) => Err(halt.refusal()),
+            None => Ok(Approved::new(Order { decided: time, ..order.into_inner() })),
+        }
     }
 
     /// Yes, or the reason why not, for an order that `portfolio` has entered. `price` gives the last known close
@@ -157,8 +208,8 @@ impl RiskDesk {
         if opening == 0.0 || request.parent.is_some() {
             return Ok(Approved::new(order));
         }
-        if self.halted {
-            return Err("DAILY_LOSS_LIMIT");
+        if let Some(halt) = self.halted {
+            return Err(halt.refusal());
         }
         self.check_positions(&order, portfolio)?;
         self.check_account(&order, portfolio, instruments, &price)?;
@@ -262,6 +313,11 @@ impl RiskDesk {
             && (account.cash < 0.0 || account.open_positions().iter().any(|&s| account.position(s) < 0.0))
             && account.equity() < rules.maintenance_margin * portfolio.account.gross()
     }
+}
+
+/// Whether an order would open or enlarge a position; an exit that belongs to a parent never does.
+pub fn opens_position(order: &Order, portfolio: &Portfolio) -> bool {
+    !order.liquidates && order.request.parent.is_none() && opening_qty(order, portfolio) > 0.0
 }
 
 /// Shares by which an order would enlarge the account's position and its own strategy's. An order that only

@@ -4,11 +4,44 @@
 //! `control/bot_state.txt` in step; [`phase`] derives what the web may show; [`flags`] are requests that survive a
 //! crash.
 
+pub mod api;
+mod background;
+pub mod configuration;
+mod core;
+mod deed;
+pub mod env_file;
 pub mod flags;
+pub mod gate;
+mod house;
+pub mod input;
+pub mod jobs;
+pub mod logs;
+pub mod openapi;
+pub mod password_check;
 mod phase;
+pub mod protocol;
+pub mod provisioning;
+pub mod recovery;
+pub mod reply;
+pub mod routes;
+pub mod server;
+pub mod setup;
+pub mod start;
 mod state;
 mod state_file;
+pub mod status;
+pub mod stored_settings;
+pub mod streams;
+mod subscribe;
+pub mod transfer;
 
+pub use self::core::{Clock, Core, Event as RuntimeEvent};
+pub use background::run as run_in_background;
+pub use house::{House, StartError};
 pub use phase::{Phase, phase};
+pub use routes::{Op, Route};
 pub use state::{BotState, Event, Exposure, IllegalTransition, Rule, TRANSITIONS, UnknownState};
 pub use state_file::{Change, StateError, StateFile};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -95,6 +95,11 @@ impl BotState {
         matches!(self, GracefulClosingPositions | EmergencyClosingPositions | ShutdownTriggered)
     }
 
+    /// Whether trading was stopped for good: it goes on only after somebody has acknowledged that.
+    pub const fn is_halted(self) -> bool {
+        matches!(self, Shutdown | ShutdownTriggered | EmergencyClosingPositions | Error)
+    }
+
     /// Whether the bot is not set up yet, so that it cannot have positions.
     pub const fn before_first_idle(self) -> bool {
         matches!(self, Initialize | Provisioning | Bootstrapping)

@@ -38,6 +38,15 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
+    /// The setting that is refused; `None` if the text names none.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            SettingsError::Syntax { .. } => None,
+            SettingsError::Unknown { key, .. } => Some(key),
+            SettingsError::Value { key, .. } | SettingsError::Conflict { key, .. } => Some(key),
+        }
+    }
+
     /// Where the refused setting was given.
     pub fn place(&self) -> &Place {
         match self {

@@ -228,6 +228,12 @@ table! {
         DefaultUserRole "DEFAULT_USER_ROLE" = "viewer": choice(&["viewer", "admin"]);
             "Role of a new user; the first user is always an administrator."
     }
+    Backups {
+        BackupIntervalHours "BACKUP_INTERVAL_HOURS" = "24": int(1, 8_760, "hours");
+            "Time between two backups that the program makes by itself."
+        BackupKeep "BACKUP_KEEP" = "14": int(1, 1_000, "backups");
+            "How many full backups are kept; older ones are removed. Portable ones stay."
+    }
     Optimizer {
         EnableStrategyOptimizer "ENABLE_STRATEGY_OPTIMIZER" = "true": Kind::Flag;
             "Whether the optimizer may be started from the web pages."

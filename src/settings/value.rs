@@ -88,6 +88,20 @@ impl fmt::Display for Value {
     }
 }
 
+/// As JSON has it: a flag, a number, a list, or the text of a file.
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Flag(flag) => flag.serialize(serializer),
+            Value::Integer(n) => n.serialize(serializer),
+            Value::Number(x) | Value::Fraction(Fraction(x)) | Value::Percent(Percent(x)) => x.serialize(serializer),
+            Value::Choices(words) => words.serialize(serializer),
+            Value::Fractions(shares) => shares.serialize(serializer),
+            Value::Choice(_) | Value::Time(_) | Value::Duration(_) | Value::Text(_) => serializer.collect_str(self),
+        }
+    }
+}
+
 /// Units of a duration in milliseconds, largest first.
 pub(super) const DURATION_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 

@@ -21,13 +21,16 @@ use super::path::{Path, nearer_is_low};
 use super::random::symbol_key;
 use super::{FillRule, SimRules};
 use crate::market::{Bar, Market, Nanos, SymbolId};
-use crate::risk::{Approved, Venue};
+use crate::risk::{Approved, BarVenue, Venue};
 use crate::trading::{
     Execution, Instruments, Order, OrderChange, OrderId, OrderKind, OrderState, Portfolio, TimeInForce,
 };
 
 /// Nothing can happen to the orders of an instrument within the day.
 const NO_STEP: usize = usize::MAX;
+
+/// An order that expires with the next session, whichever that will be.
+const NEXT_SESSION: Nanos = Nanos::MAX - 1;
 
 /// Groups made of the children of one parent are told from labelled groups by this bit.
 const PARENT_GROUP: u32 = 1 << 31;
@@ -70,8 +73,7 @@ struct Pending {
 
 /// The simulated venue of one run.
 #[derive(Debug)]
-pub struct SimVenue<'m> {
-    market: &'m Market,
+pub struct SimVenue {
     rules: SimRules,
     match_rules: MatchRules,
     cash_account: bool,
@@ -82,6 +84,8 @@ pub struct SimVenue<'m> {
     active: Vec<SymbolId>,
     has_links: bool,
     day: usize,
+    /// When the orders of the day expire.
+    today_end: Nanos,
     /// Last step whose bars the venue has seen; `None` before the first of the day.
     step: Option<usize>,
     /// Step at which the day's closing auction takes place; [`NO_STEP`]: after the day's last step.
@@ -105,9 +109,9 @@ pub struct SimVenue<'m> {
     reductions: Vec<String>,
 }
 
-impl<'m> SimVenue<'m> {
+impl SimVenue {
     /// A venue for the instruments of a market.
-    pub fn new(market: &'m Market, rules: SimRules, cash_account: bool) -> SimVenue<'m> {
+    pub fn new(market: &Market, rules: SimRules, cash_account: bool) -> SimVenue {
         let match_rules = MatchRules {
             commission: rules.commission,
             slippage: rules.slippage,
@@ -116,7 +120,6 @@ impl<'m> SimVenue<'m> {
         };
         let books = market.symbols.iter().map(|name| Book::new(symbol_key(rules.seed, name))).collect();
         SimVenue {
-            market,
             rules,
             match_rules,
             cash_account,
@@ -125,6 +128,7 @@ impl<'m> SimVenue<'m> {
             active: Vec::new(),
             has_links: false,
             day: 0,
+            today_end: Nanos::MIN,
             step: None,
             auction_step: NO_STEP,
             auction_held: false,
@@ -141,66 +145,18 @@ impl<'m> SimVenue<'m> {
         }
     }
 
-    /// Sum of the absolute differences in equity between the two orders of extremes, each for its bar alone.
-    pub fn ambiguity_pnl(&self) -> f64 {
-        self.ambiguity_pnl
-    }
-
-    /// Sentences about orders that the venue had to reduce for want of cash.
-    pub fn take_reductions(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.reductions)
-    }
-
-    /// Whether there are sentences to take.
-    pub fn has_reductions(&self) -> bool {
-        !self.reductions.is_empty()
-    }
-
-    /// Whether a market order decided now fills now.
-    pub fn has_immediate(&self) -> bool {
-        !self.immediate.is_empty()
-    }
-
     /// Instruments with orders, ascending.
     pub fn active(&self) -> &[SymbolId] {
         &self.active
     }
 
-    /// A new trading day begins.
-    pub fn start_day(&mut self, day: usize, instruments: &Instruments<'_>) {
-        self.day = day;
-        self.step = None;
-        self.auction_held = false;
-        self.day_closed = false;
-        let d = &self.market.days[day];
-        // Nearly always the day's last step: a search would touch memory all over the day.
-        let steps = &self.market.steps[d.first_step..d.end_step];
-        let after = match steps {
-            [.., before, last] if *before < d.close && *last >= d.close => steps.len() - 1,
-            _ => steps.partition_point(|&t| t < d.close),
-        };
-        self.auction_step = if after < steps.len() { d.first_step + after } else { NO_STEP };
-        for k in 0..self.active.len() {
-            self.schedule(self.active[k], instruments);
-        }
-    }
-
-    /// The next step of the day at which something can happen, if any.
-    #[inline]
-    pub fn next_step(&self) -> Option<usize> {
-        let next = self.active.iter().map(|s| self.books[s.index()].next).min()?;
-        let auction = if self.auction_held { NO_STEP } else { self.auction_step };
-        let next = next.min(auction);
-        if next == NO_STEP { None } else { Some(next) }
-    }
-
     /// Fills and state changes of the bars that end at `step`.
-    pub fn process(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+    fn run_bars(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
         if self.active.is_empty() {
             self.step = Some(step);
             return;
         }
-        if !self.auction_held && self.market.steps[step] > self.market.days[self.day].close {
+        if !self.auction_held && instruments.market.steps[step] > instruments.market.days[self.day].close {
             self.hold_auction(portfolio, instruments);
         }
         self.step = Some(step);
@@ -258,8 +214,8 @@ impl<'m> SimVenue<'m> {
         instruments: &Instruments<'_>,
     ) -> Option<(Bar, usize, Nanos, Nanos)> {
         let driver = instruments.driver(symbol);
-        let i = self.market.bar_at(driver, self.day, step)?;
-        let (start, end) = (self.market.series[driver.index()].start[i], self.market.steps[step]);
+        let i = instruments.market.bar_at(driver, self.day, step)?;
+        let (start, end) = (instruments.market.series[driver.index()].start[i], instruments.market.steps[step]);
         Some((instruments.bar(symbol, i, start, end), i, start, end))
     }
 
@@ -270,10 +226,10 @@ impl<'m> SimVenue<'m> {
             self.between_bars(symbol, step, instruments);
             return;
         };
-        if self.try_lone_market_order(symbol, &bar, i, start, end) {
+        if self.try_lone_market_order(symbol, &bar, i, start, end, instruments) {
             return;
         }
-        let conditions = self.conditions(symbol, &bar, i, start, end);
+        let conditions = self.conditions(symbol, &bar, i, start, end, instruments);
         let book = &self.books[symbol.index()];
         let low_first = nearer_is_low(&bar);
         let mut equity = [0.0; 2];
@@ -313,8 +269,16 @@ impl<'m> SimVenue<'m> {
     }
 
     /// What bar `i` of an instrument offers; its path is that of the low first.
-    fn conditions(&self, symbol: SymbolId, bar: &Bar, i: usize, start: Nanos, end: Nanos) -> BarConditions {
-        let day = &self.market.days[self.day];
+    fn conditions(
+        &self,
+        symbol: SymbolId,
+        bar: &Bar,
+        i: usize,
+        start: Nanos,
+        end: Nanos,
+        instruments: &Instruments<'_>,
+    ) -> BarConditions {
+        let day = &instruments.market.days[self.day];
         let book = self.book(symbol);
         let used = if book.volume_bar == i { book.volume_used } else { 0.0 };
         let capacity = if self.rules.participation > 0.0 {
@@ -323,9 +287,9 @@ impl<'m> SimVenue<'m> {
             f64::INFINITY
         };
         // Puts have neither quotes nor an official open, and an instant outside the bars opens no session.
-        let series = self.market.series.get(symbol.index());
+        let series = instruments.market.series.get(symbol.index());
         let opens_session = series.filter(|_| start < end).and_then(|series| {
-            let first = self.market.day_range(symbol, self.day).start;
+            let first = instruments.market.day_range(symbol, self.day).start;
             let opens = start >= day.open && (i == first || series.start[i - 1] < day.open);
             opens.then_some(day.open)
         });
@@ -386,20 +350,6 @@ impl<'m> SimVenue<'m> {
         self.books[symbol.index()].live.retain(|o| o.stage != Stage::Done);
     }
 
-    /// A split of `ratio` shares for one: every order of the instrument is cancelled at once, without latency,
-    /// and what was taken from the volume of the last bar counts in new shares.
-    pub fn split(
-        &mut self,
-        symbol: SymbolId,
-        ratio: f64,
-        time: Nanos,
-        portfolio: &mut Portfolio,
-        instruments: &Instruments<'_>,
-    ) {
-        self.cancel_all(symbol, time, "split", portfolio, instruments);
-        self.books[symbol.index()].volume_used *= ratio;
-    }
-
     /// Cancels every order of an instrument at once, without latency.
     fn cancel_all(
         &mut self,
@@ -418,18 +368,9 @@ impl<'m> SimVenue<'m> {
         self.retire();
     }
 
-    /// The data ends: cancels that arrive at that instant still count, everything else is cancelled.
-    pub fn end_of_data(&mut self, time: Nanos, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
-        for symbol in self.active.clone() {
-            self.apply_arrived(symbol, time, None);
-            self.settle(symbol, 0, portfolio, instruments);
-            self.cancel_all(symbol, time, "end_of_data", portfolio, instruments);
-        }
-    }
-
     /// Tells the venue that everything decided at a step has been submitted: finds out when something can
     /// happen next to the orders of the instruments concerned.
-    pub fn reschedule(&mut self, instruments: &Instruments<'_>) {
+    fn reschedule(&mut self, instruments: &Instruments<'_>) {
         for k in 0..self.active.len() {
             let symbol = self.active[k];
             if self.books[symbol.index()].dirty {
@@ -471,8 +412,7 @@ impl<'m> SimVenue<'m> {
         {
             return Nanos::MAX;
         }
-        let today = self.market.days[self.day].end;
-        if order.decided < today { today } else { self.market.days.get(self.day + 1).map_or(Nanos::MAX, |d| d.end) }
+        if order.decided < self.today_end { self.today_end } else { NEXT_SESSION }
     }
 }
 
@@ -508,11 +448,11 @@ impl Pending {
     }
 }
 
-impl Venue for SimVenue<'_> {
-    fn grow(&mut self, instruments: usize, driver: &dyn Fn(SymbolId) -> SymbolId) {
+impl Venue for SimVenue {
+    fn grow(&mut self, instruments: &Instruments<'_>) {
         // The draws of a put are those of its underlying.
-        for id in self.books.len()..instruments {
-            let draw_key = self.books[driver(SymbolId(id as u32)).index()].draw_key;
+        for id in self.books.len()..instruments.len() {
+            let draw_key = self.books[instruments.driver(SymbolId(id as u32)).index()].draw_key;
             self.books.push(Book::new(draw_key));
         }
     }
@@ -581,6 +521,101 @@ impl Venue for SimVenue<'_> {
 
     fn replace(&mut self, symbol: SymbolId, id: OrderId, change: Approved<OrderChange>, decided: Nanos) {
         self.send_after(symbol, id, Some(change.into_inner()), decided);
+    }
+}
+
+impl BarVenue for SimVenue {
+    fn start_day(&mut self, day: usize, instruments: &Instruments<'_>) {
+        self.day = day;
+        self.step = None;
+        self.auction_held = false;
+        self.day_closed = false;
+        let d = &instruments.market.days[day];
+        // Nearly always the day's last step: a search would touch memory all over the day.
+        let steps = &instruments.market.steps[d.first_step..d.end_step];
+        let after = match steps {
+            [.., before, last] if *before < d.close && *last >= d.close => steps.len() - 1,
+            _ => steps.partition_point(|&t| t < d.close),
+        };
+        self.auction_step = if after < steps.len() { d.first_step + after } else { NO_STEP };
+        self.today_end = d.end;
+        for k in 0..self.active.len() {
+            let symbol = self.active[k];
+            for order in &mut self.books[symbol.index()].live {
+                if order.expires == NEXT_SESSION {
+                    order.expires = d.end;
+                }
+            }
+            self.schedule(symbol, instruments);
+        }
+    }
+
+    fn extend_day(&mut self, instruments: &Instruments<'_>) {
+        for k in 0..self.active.len() {
+            self.schedule(self.active[k], instruments);
+        }
+    }
+
+    #[inline]
+    fn next_step(&self) -> Option<usize> {
+        let next = self.active.iter().map(|s| self.books[s.index()].next).min()?;
+        let auction = if self.auction_held { NO_STEP } else { self.auction_step };
+        let next = next.min(auction);
+        if next == NO_STEP { None } else { Some(next) }
+    }
+
+    fn process(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+        self.run_bars(step, portfolio, instruments);
+        self.end_of_step(step, portfolio, instruments);
+    }
+
+    fn settle(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) -> bool {
+        let any = !self.immediate.is_empty();
+        if any {
+            self.fill_immediate(step, portfolio, instruments);
+        }
+        self.reschedule(instruments);
+        any
+    }
+
+    fn end_of_day(&mut self, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+        self.close_day(portfolio, instruments);
+    }
+
+    // A split of `ratio` shares for one: every order of the instrument is cancelled at once, without latency,
+    // and what was taken from the volume of the last bar counts in new shares.
+    fn split(
+        &mut self,
+        symbol: SymbolId,
+        ratio: f64,
+        time: Nanos,
+        portfolio: &mut Portfolio,
+        instruments: &Instruments<'_>,
+    ) {
+        self.cancel_all(symbol, time, "split", portfolio, instruments);
+        self.books[symbol.index()].volume_used *= ratio;
+    }
+
+    // The data ends: cancels that arrive at that instant still count, everything else is cancelled.
+    fn end_of_data(&mut self, time: Nanos, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+        for symbol in self.active.clone() {
+            self.apply_arrived(symbol, time, None);
+            self.settle(symbol, 0, portfolio, instruments);
+            self.cancel_all(symbol, time, "end_of_data", portfolio, instruments);
+        }
+    }
+
+    // Each for its bar alone.
+    fn ambiguity_pnl(&self) -> f64 {
+        self.ambiguity_pnl
+    }
+
+    fn keeps_account(&self) -> bool {
+        true
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.reductions)
     }
 }
 

@@ -64,6 +64,25 @@ impl ParamKind {
         }
     }
 
+    /// Smallest and largest number; `None` of what is no number.
+    pub fn bounds(&self) -> Option<(f64, f64)> {
+        match self {
+            ParamKind::Int { min, max } => Some((*min as f64, *max as f64)),
+            ParamKind::Float { min, max } => Some((*min, *max)),
+            ParamKind::Choice(_) => None,
+            ParamKind::Setting(key) => key.spec().kind.range().map(|range| (range.min, range.max)),
+        }
+    }
+
+    /// The words to choose from; `None` where it is no choice.
+    pub fn choices(&self) -> Option<&'static [&'static str]> {
+        match self {
+            ParamKind::Choice(words) => Some(words),
+            ParamKind::Setting(key) => key.spec().kind.choices(),
+            ParamKind::Int { .. } | ParamKind::Float { .. } => None,
+        }
+    }
+
     fn check(&self, text: &str) -> bool {
         match self {
             ParamKind::Int { min, max } => text.parse::<i64>().is_ok_and(|v| (*min..=*max).contains(&v)),

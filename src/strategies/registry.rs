@@ -11,6 +11,7 @@ use super::windows;
 use crate::indicators::Average;
 use crate::settings::Settings;
 use crate::trading::Strategy;
+use serde_json::{Value, json};
 
 /// What a strategy may need beside its parameters.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,29 @@ impl StrategySpec {
     /// Checks parameters given as (name, value).
     pub fn check(&self, given: &[(String, String)]) -> Result<Params, ParamError> {
         Params::check(self.name, self.params, given)
+    }
+
+    /// Whether it acts in a window of the session only: see [`window`](super::window).
+    pub fn has_window(&self) -> bool {
+        matches!(self.name, "open" | "mid" | "close")
+    }
+
+    /// The strategy with its parameters, for programs and forms.
+    pub fn to_json(&self) -> Value {
+        let param = |p: &ParamSpec| {
+            json!({
+                "name": p.name,
+                "type": p.kind.name(),
+                "range": p.kind.range(),
+                "min": p.kind.bounds().map(|(min, _)| min),
+                "max": p.kind.bounds().map(|(_, max)| max),
+                "choices": p.kind.choices(),
+                "default": if p.default.is_empty() { Value::Null } else { Value::from(p.default) },
+                "meaning": p.meaning,
+            })
+        };
+        let params: Vec<Value> = self.params.iter().map(param).collect();
+        json!({ "name": self.name, "rule": self.rule, "params": params })
     }
 
     /// The strategy with checked parameters.

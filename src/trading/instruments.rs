@@ -36,23 +36,24 @@ impl PutContract {
     }
 }
 
-/// The instruments of a run: ids below the number of symbols are symbols, the rest are puts.
-#[derive(Debug)]
-pub struct Instruments<'m> {
-    pub market: &'m Market,
+/// What the instruments of a run are made of beside the market: the puts made so far, and when prices change over
+/// to new shares. With the market of the moment it gives [`Instruments`], so that a market may grow between two
+/// looks at it.
+#[derive(Debug, Clone)]
+pub struct Contracts {
     pub puts: Vec<PutContract>,
     /// By symbol: the instants from which prices are in new shares, ascending, with the new shares for one old.
     splits: Vec<Vec<(Nanos, f64)>>,
 }
 
-impl<'m> Instruments<'m> {
-    /// The symbols of a market.
-    pub fn new(market: &'m Market) -> Instruments<'m> {
-        Instruments::with_puts(market, Vec::new())
+impl Contracts {
+    /// No puts.
+    pub fn new(market: &Market) -> Contracts {
+        Contracts::with_puts(market, Vec::new())
     }
 
-    /// The symbols of a market, and puts.
-    pub fn with_puts(market: &'m Market, puts: Vec<PutContract>) -> Instruments<'m> {
+    /// With puts that are there already.
+    pub fn with_puts(market: &Market, puts: Vec<PutContract>) -> Contracts {
         let mut splits = vec![Vec::new(); market.symbols.len()];
         for action in &market.actions {
             if let ActionKind::Split { ratio } = action.kind {
@@ -60,9 +61,30 @@ impl<'m> Instruments<'m> {
                 splits[action.symbol.index()].push((new_york_time(action.date, NaiveTime::MIN), ratio));
             }
         }
-        Instruments { market, puts, splits }
+        Contracts { puts, splits }
     }
 
+    /// Whether an id is that of a put.
+    pub fn is_put(&self, symbol: SymbolId) -> bool {
+        symbol.index() >= self.splits.len()
+    }
+
+    /// The instruments, over a market.
+    #[inline]
+    pub fn on<'m>(&'m self, market: &'m Market) -> Instruments<'m> {
+        Instruments { market, puts: &self.puts, splits: &self.splits }
+    }
+}
+
+/// The instruments of a run: ids below the number of symbols are symbols, the rest are puts.
+#[derive(Debug, Clone, Copy)]
+pub struct Instruments<'m> {
+    pub market: &'m Market,
+    puts: &'m [PutContract],
+    splits: &'m [Vec<(Nanos, f64)>],
+}
+
+impl<'m> Instruments<'m> {
     /// Number of instruments.
     pub fn len(&self) -> usize {
         self.market.symbols.len() + self.puts.len()

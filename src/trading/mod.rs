@@ -12,14 +12,14 @@ mod view;
 
 pub use account::{Account, AccountKind, AccountRules, QTY_EPSILON};
 pub use fill::Fill;
-pub use instruments::{CONTRACT_SIZE, Instruments, PutContract};
+pub use instruments::{CONTRACT_SIZE, Contracts, Instruments, PutContract};
 pub use order::{
     Order, OrderChange, OrderEvent, OrderId, OrderKind, OrderRecord, OrderRequest, OrderState, OrderType, Side,
     TimeInForce, Trail,
 };
 pub use portfolio::{Costs, Execution, Portfolio};
 pub(crate) use portfolio::{extremes, highest, lowest};
-pub use signals::{ColumnCache, IndicatorId, Setup, SignalBar, SignalId, Signals};
+pub use signals::{ColumnCache, IndicatorId, Setup, SignalBar, SignalId, Signals, Work};
 pub(crate) use signals::{Signal, SignalChange};
 pub use strategy::{Command, Holding, Orders, PositionSize, Strategy, Wake};
 pub(crate) use trade::{Leg, Lots};

@@ -1,13 +1,19 @@
 //! Orders, their types and the state machine that simulated and live venues share.
 
 use crate::market::{Nanos, SymbolId};
+use serde::{Deserialize, Serialize};
 
 /// Number of an order within a run, from 0 in order of submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderId(pub u32);
 
+impl OrderId {
+    /// Stands for what opened a position that was there before the first order.
+    pub const BEFORE: OrderId = OrderId(u32::MAX);
+}
+
 /// Buy or sell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
     Buy,
     Sell,
@@ -143,7 +149,7 @@ impl OrderKind {
 }
 
 /// How long an order stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeInForce {
     /// Until the close of its session.
     Day,
@@ -178,7 +184,7 @@ impl TimeInForce {
 }
 
 /// State of an order, the same for simulated and live venues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderState {
     /// Decided, not yet sent.
     Created,

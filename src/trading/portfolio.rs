@@ -236,13 +236,19 @@ impl Portfolio {
     }
 
     /// Books an execution: order state, cash, positions, trades and costs. `complete` says whether the order
-    /// is done with it.
+    /// is done with it. An execution of an order that has ended (a broker reported it late) is booked all the same,
+    /// and the order stays as it ended.
     pub fn execute(&mut self, execution: Execution, complete: bool, instruments: &Instruments<'_>) {
         let record = &mut self.orders[execution.order.0 as usize];
         record.filled += execution.qty;
         let order = record.order;
         let request = order.request;
-        let state = if complete { OrderState::Filled } else { OrderState::PartiallyFilled };
+        let had_ended = record.state.is_final();
+        let state = match complete {
+            _ if had_ended => record.state,
+            true => OrderState::Filled,
+            false => OrderState::PartiallyFilled,
+        };
         record.state = state;
         self.events.push(OrderEvent {
             id: execution.order,
@@ -265,7 +271,7 @@ impl Portfolio {
         if own.abs() < super::account::QTY_EPSILON {
             *own = 0.0;
         }
-        if request.parent.is_none() {
+        if request.parent.is_none() && !had_ended {
             let left = if complete { request.qty - self.orders[execution.order.0 as usize].filled } else { 0.0 };
             self.release(&order, execution.qty + left);
         }
@@ -295,6 +301,27 @@ impl Portfolio {
             reason: request.reason,
         };
         self.trades.book(symbol, leg, |from, to| extremes(instruments, symbol, from, to, leg.time));
+    }
+
+    /// Takes over a position that is there before the first order: signed shares at an average price, held by one
+    /// strategy since `time`. Cash is what is left beside it. `bar` is the last bar of its symbol.
+    pub fn adopt(&mut self, strategy: u16, symbol: SymbolId, qty: f64, price: f64, time: Nanos, bar: u32) {
+        self.account.add(symbol, qty);
+        self.account.set_mark(symbol, price);
+        self.positions[usize::from(strategy)][symbol.index()] += qty;
+        let leg = Leg {
+            order: OrderId::BEFORE,
+            strategy,
+            side: if qty > 0.0 { Side::Buy } else { Side::Sell },
+            qty: qty.abs(),
+            price,
+            time,
+            commission: 0.0,
+            slippage: 0.0,
+            bar,
+            reason: "held before",
+        };
+        self.trades.book(symbol, leg, |_, _| (price, price));
     }
 
     /// A split of `ratio` shares for one.

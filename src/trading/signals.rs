@@ -1,10 +1,15 @@
 //! What a strategy asks for before the first bar: indicators, and signals made of them.
 //!
 //! Both are computed column by column when the run starts. That is no look into the future: a value at bar i is
-//! computed from bars up to i only, and the [`View`](super::View) shows values of bars that have ended.
+//! computed from bars up to i only, and the [`View`](super::View) shows values of bars that have ended. Over a market
+//! that grows ([`Work::Growing`]) the same values, to the last bit, come from the streaming form of each indicator,
+//! one bar after the other: what a bar costs does not depend on how many there were before it.
+
+mod growing;
 
 use crate::indicators::{Average, Indicator, Input, crossover_sides, sides_of_columns};
 use crate::market::{Market, SymbolId};
+use growing::Growing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -96,11 +101,22 @@ impl ColumnCache {
     }
 }
 
+/// What there is of the market when a strategy starts, and so how its columns are computed.
+#[derive(Debug, Clone, Copy)]
+pub enum Work<'a> {
+    /// All of it: whole columns, which runs may share.
+    Whole(Option<&'a ColumnCache>),
+    /// What has been so far: bar by bar, to be gone on with as the market grows.
+    Growing,
+}
+
 /// Indicators and signals of one strategy.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Signals {
     columns: Vec<(SymbolId, Columns)>,
     signals: Vec<Signal>,
+    /// How columns and signals go on, parallel to both; empty where the market does not grow.
+    growing: Growing,
 }
 
 impl Signals {
@@ -125,13 +141,13 @@ impl Signals {
 #[derive(Debug)]
 pub struct Setup<'a> {
     market: &'a Market,
-    cache: Option<&'a ColumnCache>,
+    work: Work<'a>,
     signals: Signals,
 }
 
 impl<'a> Setup<'a> {
-    pub(crate) fn new(market: &'a Market, cache: Option<&'a ColumnCache>) -> Setup<'a> {
-        Setup { market, cache, signals: Signals::default() }
+    pub(crate) fn new(market: &'a Market, work: Work<'a>) -> Setup<'a> {
+        Setup { market, work, signals: Signals::default() }
     }
 
     pub(crate) fn into_signals(self) -> Signals {
@@ -156,6 +172,9 @@ impl<'a> Setup<'a> {
     /// Asks for an indicator of a symbol. Prices are continuous over splits and dividends, in dollars of the
     /// first bar's shares.
     pub fn indicator(&mut self, symbol: SymbolId, indicator: Indicator) -> IndicatorId {
+        if let Work::Growing = self.work {
+            return self.growing_indicator(symbol, indicator);
+        }
         let columns = self.columns(&SignalPrices::new(self.market, symbol), indicator);
         self.signals.columns.push((symbol, columns));
         IndicatorId(self.signals.columns.len() - 1)
@@ -170,9 +189,12 @@ impl<'a> Setup<'a> {
         tolerance: f64,
         [above, below]: [&'static str; 2],
     ) -> SignalId {
+        if let Work::Growing = self.work {
+            return self.growing_crossover(symbol, averages, tolerance, [above, below]);
+        }
         let prices = SignalPrices::new(self.market, symbol);
         let [fast, slow] = averages;
-        let sides = if self.cache.is_some() {
+        let sides = if let Work::Whole(Some(_)) = self.work {
             let column = |average: Average| self.columns(&prices, average.indicator());
             let (fast, slow) = (column(fast), column(slow));
             sides_of_columns(&fast[0], &slow[0], tolerance)
@@ -191,8 +213,11 @@ impl<'a> Setup<'a> {
         &mut self,
         symbol: SymbolId,
         indicators: &[Indicator],
-        mut rule: impl FnMut(&SignalBar<'_>) -> (i8, &'static str),
+        mut rule: impl FnMut(&SignalBar<'_>) -> (i8, &'static str) + Send + 'static,
     ) -> SignalId {
+        if let Work::Growing = self.work {
+            return self.growing_signal(symbol, indicators, Box::new(rule));
+        }
         let prices = SignalPrices::new(self.market, symbol);
         let columns: Vec<Columns> = indicators.iter().map(|indicator| self.columns(&prices, *indicator)).collect();
         let outputs: Vec<&[f64]> = columns.iter().flat_map(|columns| columns.iter().map(Vec::as_slice)).collect();
@@ -205,8 +230,7 @@ impl<'a> Setup<'a> {
                 for (value, column) in values.iter_mut().zip(&outputs) {
                     *value = column[i];
                 }
-                let next_end = self.market.end_of(symbol, i, day) + self.market.bar_length;
-                let before_last_bar = next_end >= self.market.days[day].close;
+                let before_last_bar = is_before_last(self.market, symbol, i, day);
                 let (side, reason) = rule(&SignalBar { values: &values, close: close[i], before_last_bar });
                 if side != last {
                     last = side;
@@ -223,7 +247,7 @@ impl<'a> Setup<'a> {
     }
 
     fn columns(&self, prices: &SignalPrices<'_>, indicator: Indicator) -> Columns {
-        let Some(cache) = self.cache else { return Arc::new(indicator.columns(&prices.input())) };
+        let Work::Whole(Some(cache)) = self.work else { return Arc::new(indicator.columns(&prices.input())) };
         let key = (prices.symbol, indicator.to_string());
         if let Some(columns) = cache.get(&key) {
             return columns;
@@ -232,6 +256,11 @@ impl<'a> Setup<'a> {
         cache.keep(key, &columns);
         columns
     }
+}
+
+/// See [`SignalBar::before_last_bar`].
+fn is_before_last(market: &Market, symbol: SymbolId, i: usize, day: usize) -> bool {
+    market.end_of(symbol, i, day) + market.bar_length >= market.days[day].close
 }
 
 /// The price columns that indicators see: the market's own where nothing happened to the shares, else

@@ -7,7 +7,7 @@ use crate::market::{Bar, Fundamental, Market, Nanos, OptionQuote, SymbolId};
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     pub(crate) market: &'a Market,
-    pub(crate) instruments: &'a Instruments<'a>,
+    pub(crate) instruments: Instruments<'a>,
     pub(crate) portfolio: &'a Portfolio,
     pub(crate) signals: &'a Signals,
     /// By symbol: see [`Market::signal_factors`].

@@ -24,13 +24,15 @@ pub use name::{BackupKind, BackupName};
 pub use portable::Cost;
 
 use super::layout::{self, DatabaseFile, SecretFile, TextFile};
-use super::secrets::{check_content, open_file, seal_file, token_limit};
-use super::{Category, Disk, Keys, VaultError, database};
+use super::secrets::{check_content, open_file, seal_file, token_limit, wrap};
+use super::{Category, Disk, Keys, SecretFields, VaultError, database};
 use crate::market::{Nanos, format_time};
 use payload::Entry;
 
 /// The plain content of a backup has at most this many bytes.
 pub(super) const LARGEST: usize = 192 * 1024 * 1024;
+/// The file of a backup has at most this many bytes: its token, and the first line of a portable one.
+pub const MOST_BYTES: usize = token_limit(LARGEST) + 1024;
 
 /// What may be told about a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,6 +107,15 @@ pub fn read(disk: &Disk, name: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     Ok(disk.read(&path(&name.to_string()), token_limit(LARGEST))?.ok_or_else(missing)?)
 }
 
+/// The file of a backup, to be sent in parts.
+///
+/// # Errors
+/// As [`read`].
+pub fn open(disk: &Disk, name: &str) -> Result<std::fs::File, VaultError> {
+    let name = find(disk, name)?.to_string();
+    Ok(disk.open_to_read(&path(&name))?.ok_or(BackupError::NoSuch { name })?)
+}
+
 /// Takes in a portable backup from elsewhere, under a name of its own.
 ///
 /// # Errors
@@ -132,6 +143,17 @@ pub fn restore(
     passphrase: Option<&SecretString>,
     now: Nanos,
 ) -> Result<Vec<String>, VaultError> {
+    put(disk, keys, &unlock(disk, keys, name, passphrase)?, now)
+}
+
+/// The decrypted content of a backup.
+pub struct Unlocked(Zeroizing<Vec<u8>>);
+
+/// The first part of [`restore`]: decrypts a backup and changes nothing. A passphrase takes its time.
+///
+/// # Errors
+/// As [`restore`].
+pub fn unlock(disk: &Disk, keys: &Keys, name: &str, passphrase: Option<&SecretString>) -> Result<Unlocked, VaultError> {
     let name = find(disk, name)?;
     let content = read(disk, &name.to_string())?;
     let plain = match (name.kind, passphrase) {
@@ -141,9 +163,53 @@ pub fn restore(
         (BackupKind::Portable, Some(passphrase)) => portable::open(&content, passphrase)?,
         (BackupKind::Portable, None) => return Err(BackupError::PassphraseNeeded.into()),
     };
-    check(keys, &payload::read(&plain)?)?;
-    seal_file(disk, keys, layout::RESTORE, Category::Env, &plain, LARGEST, now)?;
-    apply(disk, keys, &plain, now)
+    Ok(Unlocked(plain))
+}
+
+/// The second part of [`restore`]: checks everything, and puts it in place.
+///
+/// # Errors
+/// As [`restore`].
+pub fn put(disk: &Disk, keys: &Keys, Unlocked(plain): &Unlocked, now: Nanos) -> Result<Vec<String>, VaultError> {
+    check(keys, &payload::read(plain)?)?;
+    seal_file(disk, keys, layout::RESTORE, Category::Env, plain, LARGEST, now)?;
+    apply(disk, keys, plain, now)
+}
+
+/// Whether a portable backup can be opened with this passphrase and holds what belongs in it. Nothing is changed.
+///
+/// # Errors
+/// It is missing, no portable one, damaged, of a newer version, or under another passphrase.
+pub fn examine(disk: &Disk, name: &str, passphrase: &SecretString) -> Result<(), VaultError> {
+    let name = find(disk, name)?;
+    if name.kind != BackupKind::Portable {
+        return Err(BackupError::NotPortable { what: "it is under the key 'backup'" }.into());
+    }
+    let plain = portable::open(&read(disk, &name.to_string())?, passphrase)?;
+    payload::read(&plain)?.iter().try_for_each(|entry| check_content(&entry.path, entry.category, &entry.plain))
+}
+
+/// Replaces several files together: after a stop, [`resume`] makes sure that all of them are the new ones, or none.
+///
+/// # Errors
+/// A key is not usable, or the disk refused; then [`resume`] goes on, or nothing was changed.
+pub fn replace(
+    disk: &Disk,
+    keys: &Keys,
+    fields: &[(SecretFile, SecretFields)],
+    texts: &[(TextFile, String)],
+    now: Nanos,
+) -> Result<(), VaultError> {
+    let mut entries = Vec::new();
+    for (file, fields) in fields {
+        let (path, category) = (file.path().to_string(), file.category());
+        entries.push(Entry { path, category, plain: wrap(category, fields)? });
+    }
+    for (file, text) in texts {
+        let (path, category) = (file.path().to_string(), file.category());
+        entries.push(Entry { path, category, plain: Zeroizing::new(text.as_bytes().to_vec()) });
+    }
+    put(disk, keys, &Unlocked(payload::write(&entries, BackupKind::Full, now)?), now).map(drop)
 }
 
 /// Ends a restore that a stop or a failure interrupted; `None` if there is none to end.

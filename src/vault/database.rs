@@ -12,8 +12,6 @@ use crate::market::Nanos;
 
 /// An image has at most this many bytes: encrypting takes memory and time in proportion.
 const IMAGE_LIMIT: usize = 64 * 1024 * 1024;
-/// Small pages: every save encrypts the whole image, and most tables hold a few rows.
-const PAGE_SIZE: u32 = 1024;
 /// How every SQLite image begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where the header of an image keeps the versions for writing and reading; 1 is a rollback journal, 2 is WAL.
@@ -22,6 +20,15 @@ const FORMAT_VERSIONS: std::ops::Range<usize> = 18..20;
 const APPLICATION_ID: std::ops::Range<usize> = 68..72;
 /// The length of the header.
 const HEADER_LENGTH: usize = 100;
+
+/// Where the image of a database goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Storage<'a> {
+    /// The data folder.
+    pub disk: &'a Disk,
+    /// The keys, of which that of the database's category is used.
+    pub keys: &'a Keys,
+}
 
 /// An open database.
 #[derive(Debug)]
@@ -45,7 +52,7 @@ impl Database {
     ) -> Result<Database, VaultError> {
         let failed = |source| VaultError::Database { category: file.category(), source };
         let connection = in_memory().map_err(failed)?;
-        connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(failed)?;
+        connection.pragma_update(None, "page_size", file.page_size()).map_err(failed)?;
         connection.pragma_update(None, "application_id", file.application_id()).map_err(failed)?;
         connection.execute_batch(schema).map_err(failed)?;
         let mut database = Database { file, connection: Some(connection) };
@@ -100,6 +107,16 @@ impl Database {
             return Err(error.into());
         }
         Ok(result)
+    }
+
+    /// How much of the largest image that is kept is used: 1 is all of it.
+    ///
+    /// # Errors
+    /// The database is closed.
+    pub fn fullness(&self) -> Result<f64, VaultError> {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self.read(|db| db.query_row(sql, [], |row| row.get(0)))?;
+        Ok(bytes as f64 / IMAGE_LIMIT as f64)
     }
 
     /// Which database it is.

@@ -121,6 +121,14 @@ pub struct KeyLines {
 }
 
 impl KeyLines {
+    /// A key that exists in memory only, for what need not outlive the process.
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub fn volatile() -> Result<KeyLines, VaultError> {
+        Key::generate().map(KeyLines::one)
+    }
+
     /// A single key.
     pub(super) fn one(key: Key) -> KeyLines {
         KeyLines { lines: vec![key] }

@@ -331,6 +331,25 @@ impl Keys {
         Ok(())
     }
 
+    /// Removes every key and the manifest, finished or not, when everything is reset because nobody can use it any
+    /// more. The key `audit` stays if it fits. Whatever is under the keys is removed before.
+    ///
+    /// # Errors
+    /// The disk refused; it can be repeated.
+    pub fn discard(&mut self) -> Result<(), VaultError> {
+        let audit = Category::Audit;
+        let keeps_audit = self.usable.contains_key(&audit);
+        // The manifest goes last: until then the keys that are left are not taken for foreign ones.
+        for name in self.disk.list(layout::KEYS)? {
+            let path = format!("{}/{name}", layout::KEYS);
+            if path != layout::MANIFEST && !(keeps_audit && path == audit.key_path()) {
+                self.disk.remove(&path)?;
+            }
+        }
+        self.disk.remove(layout::MANIFEST)?;
+        self.reload()
+    }
+
     /// Whether there was a manifest that is missing or cannot be read.
     fn lost_manifest(&self) -> Result<bool, VaultError> {
         let others = self.usable.keys().chain(&self.refused).any(|category| !is_first(*category));

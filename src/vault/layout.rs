@@ -6,6 +6,12 @@ use super::Category;
 pub const CONTROL: &str = "control";
 /// The file whose lock makes a process the owner of the data folder.
 pub const LOCK: &str = "control/core.lock";
+/// One file a backtest or sweep that was started from the browser.
+pub const JOBS: &str = "control/jobs";
+/// Data sets of the user's own, beside those that are part of the program.
+pub const DATASETS: &str = "datasets";
+/// Results of backtests, sweeps and walk-forward analyses.
+pub const RESULTS: &str = "backtest_results";
 /// One key file a category, and the manifest.
 pub const KEYS: &str = "storage/keys";
 /// Fingerprints of the keys, under the key `env`.
@@ -22,12 +28,16 @@ pub const DATABASES: &str = "core/databases";
 pub const RESTORE: &str = "storage/secrets/restore.enc";
 
 /// The folders that every data folder has.
-pub const FOLDERS: [&str; 9] =
-    [CONTROL, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES, "output", "logs", "backtest_results"];
+pub const FOLDERS: [&str; 11] =
+    [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES, OUTPUT, "logs", RESULTS, DATASETS];
 
-/// Whether the vault writes in this folder, so that temporary files there are left over from its writes.
+/// What the core says of itself: status files, no secrets.
+pub const OUTPUT: &str = "output";
+
+/// Whether the disk of the vault writes in this folder, so that temporary files there are left over from its writes.
 pub(super) fn is_ours(folder: &str) -> bool {
-    folder.is_empty() || [CONTROL, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES].contains(&folder)
+    let said = folder.strip_prefix(OUTPUT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    folder.is_empty() || said || [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES].contains(&folder)
 }
 
 /// A file of secret fields.
@@ -165,6 +175,15 @@ impl DatabaseFile {
         match self {
             DatabaseFile::Users => Category::Login,
             DatabaseFile::Ledger | DatabaseFile::Coa => Category::Env,
+        }
+    }
+
+    /// Bytes of a page. Every save encrypts the whole image, and most tables hold a few rows; the ledger grows, and
+    /// large pages hold a sixth more of its entries.
+    pub(super) fn page_size(self) -> u32 {
+        match self {
+            DatabaseFile::Users | DatabaseFile::Coa => 1024,
+            DatabaseFile::Ledger => 4096,
         }
     }
 

@@ -34,7 +34,7 @@ pub mod users;
 pub use audit_sink::{Actor, AuditEvent, AuditSink, AuditUnavailable};
 pub use backups::BackupError;
 pub use category::{Category, UnknownCategory};
-pub use database::Database;
+pub use database::{Database, Storage};
 pub use disk::{Disk, DiskError, DiskFinding, Step, StepKind, Verdict, Watch};
 pub use error::VaultError;
 pub use key::{Fingerprint, Key, KeyLines};

@@ -19,3 +19,10 @@ pub fn forbid_memory_dumps() -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
 }
+
+/// Lets this process open as many files and connections as the system allows it: some systems begin with 1,024.
+pub fn raise_open_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // What is refused shows itself when it is needed.
+    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

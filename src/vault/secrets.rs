@@ -146,7 +146,7 @@ struct EnvelopeIn {
 }
 
 /// The plain content of a file of fields.
-fn wrap(category: Category, fields: &SecretFields) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+pub(super) fn wrap(category: Category, fields: &SecretFields) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let sum = checksum(category, fields)?;
     let envelope = EnvelopeOut { v: ENVELOPE_VERSION, category, sha256: &sum, data: Exposed(fields) };
     to_json(category, &envelope, fields.room())
@@ -242,7 +242,7 @@ pub(super) fn check_content(path: &str, category: Category, plain: &[u8]) -> Res
 }
 
 /// The token of a plain content has at most this many bytes: 57 of frame, padding, and four letters for three bytes.
-pub(super) fn token_limit(plain: usize) -> usize {
+pub(super) const fn token_limit(plain: usize) -> usize {
     (plain + 128) / 3 * 4 + 4
 }
 

@@ -11,7 +11,7 @@ fn describe(command: &mut Command, path: &str, out: &mut String) {
     let help = command.clone().bin_name(path).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     let _ = write!(out, "\n{} {path}\n\n```text\n{}\n```\n", "#".repeat(depth + 1), lines.join("\n").trim_end());
-    for inner in command.get_subcommands_mut() {
+    for inner in command.get_subcommands_mut().filter(|inner| !inner.is_hide_set()) {
         let path = format!("{path} {}", inner.get_name());
         describe(inner, &path, out);
     }

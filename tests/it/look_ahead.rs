@@ -10,7 +10,7 @@ const SESSIONS: usize = 4;
 
 /// What happens to the data from an instant on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Change {
+pub enum Change {
     Nothing,
     /// Prices a tenth higher, three times the volume, and other inputs as extreme.
     Values,
@@ -20,7 +20,7 @@ enum Change {
 
 /// A market of random walks that is changed from `cut` on: bars that start then or later, and rows of the
 /// other inputs that are known later.
-fn market(cut: Nanos, change: Change) -> Market {
+pub fn market(cut: Nanos, change: Change) -> Market {
     let mut market = SmallMarket::new("2024-03-07", "2024-03-12");
     assert_eq!(market.sessions.len(), SESSIONS);
     let sessions = market.sessions.clone();
@@ -89,7 +89,7 @@ fn market(cut: Nanos, change: Change) -> Market {
 }
 
 /// The parameters under which each strategy trades often on these walks.
-fn variants(name: &str) -> Vec<Vec<(&'static str, &'static str)>> {
+pub fn variants(name: &str) -> Vec<Vec<(&'static str, &'static str)>> {
     let window = |extra: &[(&'static str, &'static str)]| {
         let mut params = vec![("MIN_VOLUME_THRESHOLD", "0"), ("rank", "relative_volume")];
         params.extend_from_slice(extra);

@@ -12,7 +12,7 @@ const DAYS: (&str, &str) = ("2024-01-08", "2024-01-09");
 
 /// A range of 99 to 101 in the first twenty minutes and 100 after them, on every day; other prices from
 /// `after(minute)` on the second day.
-fn opening_range(after: impl Fn(usize) -> Option<Bar>) -> impl Fn(usize, usize) -> Option<Bar> {
+pub fn opening_range(after: impl Fn(usize) -> Option<Bar>) -> impl Fn(usize, usize) -> Option<Bar> {
     move |day, minute| {
         let bar = match minute {
             5 => Bar { open: 100.0, high: 101.0, low: 100.0, close: 100.0, volume: 10_000.0 },
@@ -24,11 +24,11 @@ fn opening_range(after: impl Fn(usize) -> Option<Bar>) -> impl Fn(usize, usize) 
 }
 
 /// A jump to `price` in one minute, that stays.
-fn jump(at: usize, price: f64) -> impl Fn(usize) -> Option<Bar> {
+pub fn jump(at: usize, price: f64) -> impl Fn(usize) -> Option<Bar> {
     move |minute| (minute >= at).then(|| if minute == at { step(100.0, price) } else { flat(price) })
 }
 
-fn market(bar: impl Fn(usize, usize) -> Option<Bar>) -> Market {
+pub fn market(bar: impl Fn(usize, usize) -> Option<Bar>) -> Market {
     SmallMarket::new(DAYS.0, DAYS.1).symbol("A", bar).healthy().build()
 }
 

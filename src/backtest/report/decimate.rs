@@ -41,6 +41,30 @@ pub fn curve_rows(equity: &[f64], drawdown: &[f64], exposure: &[f64], limit: usi
     rows
 }
 
+/// Rows of a line to draw in so many columns of pixels, ascending: of each the first, the lowest, the highest and the
+/// last. All rows when there are no more than columns.
+pub fn extreme_rows(values: &[f64], columns: usize) -> Vec<usize> {
+    if values.len() <= columns {
+        return (0..values.len()).collect();
+    }
+    let mut rows = Vec::with_capacity(columns.saturating_mul(4).min(values.len()));
+    for range in buckets(values.len(), columns) {
+        let mut kept = [range.start, range.start, range.start, range.end - 1];
+        for i in range {
+            if values[i] < values[kept[1]] {
+                kept[1] = i;
+            }
+            if values[i] > values[kept[2]] {
+                kept[2] = i;
+            }
+        }
+        kept.sort_unstable();
+        rows.extend(kept);
+    }
+    rows.dedup();
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

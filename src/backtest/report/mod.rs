@@ -1,7 +1,7 @@
 //! `report.html`: one self-contained page about a run, in the order a sceptical reader asks.
 //!
 //! The page opens from a file, asks the network for nothing and runs only the scripts of this project.
-//! Everything that can be said without a script is in the HTML; the charts (`web/charts.js`) draw from
+//! Everything that can be said without a script is in the HTML; the charts (`web/static/js/charts.js`) draw from
 //! one block of JSON, which is decimated here so that a run of a million steps gives a page of a few
 //! megabytes at most. The page depends on the run alone: the same run gives the same bytes.
 
@@ -15,6 +15,7 @@ mod overview;
 mod payload;
 mod prices;
 mod sections;
+pub mod series;
 mod sessions;
 mod trades;
 

@@ -21,8 +21,9 @@ mod tests;
 pub(super) use prices::FillPrices;
 pub(super) use record::{Everything, Kept, SummaryOnly};
 
-use super::config::{Interrupted, LOSS_LIMIT, Limit, MARGIN_CALL, RunConfig};
+use super::config::{Interrupted, RunConfig};
 use super::result::DailyEquity;
+use crate::engine::{LOSS_LIMIT, Limit, MARGIN_CALL};
 use crate::market::{ActionKind, Market, Nanos, SymbolId};
 use crate::risk::{covers_initial_margin, leaves_whole_shares, loss_threshold, night_costs, signed_shares};
 use crate::sim::{FillRule, Slippage};

@@ -5,7 +5,7 @@ use crate::backtest::RunSummary;
 use crate::backtest::result::{Ambiguity, DailyEquity, RunResult};
 use crate::market::{Market, Nanos};
 use crate::trading::{
-    Costs, Fill, Instruments, Leg, Lots, Order, OrderEvent, OrderId, OrderRecord, OrderRequest, OrderState, Side,
+    Contracts, Costs, Fill, Leg, Lots, Order, OrderEvent, OrderId, OrderRecord, OrderRequest, OrderState, Side,
     TradeBook, extremes,
 };
 use chrono::NaiveDate;
@@ -76,7 +76,8 @@ pub(in crate::backtest) trait Kept {
 
 /// Keeps all that a [`RunResult`] holds.
 pub(in crate::backtest) struct Everything<'m> {
-    instruments: Instruments<'m>,
+    market: &'m Market,
+    contracts: Contracts,
     start_equity: f64,
     orders: Vec<OrderRecord>,
     events: Vec<OrderEvent>,
@@ -96,7 +97,8 @@ impl<'m> Everything<'m> {
         let mut trades = TradeBook::default();
         trades.grow(1);
         Everything {
-            instruments: Instruments::new(market),
+            market,
+            contracts: Contracts::new(market),
             start_equity: cash,
             orders: Vec::with_capacity(orders),
             events: Vec::with_capacity(3 * orders),
@@ -119,7 +121,7 @@ impl<'m> Everything<'m> {
             pnl: self.ambiguity_pnl,
         };
         RunResult {
-            instruments: vec![self.instruments.name(SYMBOL)],
+            instruments: vec![self.contracts.on(self.market).name(SYMBOL)],
             puts: Vec::new(),
             strategies: vec![strategy],
             labels: Vec::new(),
@@ -166,7 +168,7 @@ impl Kept for Everything<'_> {
             commission: fill.commission,
             slippage: fill.slippage,
         });
-        let (instruments, time) = (&self.instruments, fill.time);
+        let (instruments, time) = (&self.contracts.on(self.market), fill.time);
         self.trades.book(SYMBOL, fill.leg(), |from, to| extremes(instruments, SYMBOL, from, to, time));
     }
 
@@ -179,7 +181,7 @@ impl Kept for Everything<'_> {
         if position == 0.0 {
             self.equity.resize(self.equity.len() + steps.len(), cash);
         } else {
-            let closes = &self.instruments.market.series[0].close[steps];
+            let closes = &self.market.series[0].close[steps];
             self.equity.extend(closes.iter().map(|close| cash + position * close));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::qualifies;
 use crate::backtest::general::Run;
+use crate::backtest::run::sim_venue;
 use crate::backtest::{RunConfig, RunResult, Runner, metrics, run_sessions};
 use crate::engine::{Core, StrategySetup};
 use crate::market::{
@@ -86,9 +87,9 @@ fn the_general_way(
     sessions: Range<usize>,
 ) -> RunResult {
     let core = Core::new(market, strategies, config.limits.clone(), config.cash, None);
-    let mut run = Run::new(core, config);
+    let mut run = Run::new(market, core, sim_venue(market, config), config);
     run.sessions(sessions.clone(), |_| true).expect("not interrupted");
-    run.finish(config.cash, sessions)
+    run.finish(config.cash, sessions).0
 }
 
 fn rules(fill: &str, commission: &str, slippage: &str, latency: Nanos) -> SimRules {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// A walk-forward analysis: name, folder, summary.
-pub(super) type Walk = (String, PathBuf, Value);
+pub(in crate::cli) type Walk = (String, PathBuf, Value);
 
 /// The walk-forward analyses of a result folder, newest first; one that cannot be read is named on stderr.
 pub(super) fn walks(out: &Path) -> Result<Vec<Walk>, CliError> {
@@ -25,7 +25,7 @@ pub(super) fn walks(out: &Path) -> Result<Vec<Walk>, CliError> {
 }
 
 /// A walk-forward analysis as an entry of the list.
-pub(super) fn walk_json((name, path, summary): &Walk) -> Value {
+pub(in crate::cli) fn walk_json((name, path, summary): &Walk) -> Value {
     let mut entry = json!({ "kind": "walk_forward", "run_id": name, "path": path.to_string_lossy() });
     for key in [
         "version",
@@ -80,7 +80,7 @@ pub(super) fn walk_table(walks: &[Walk], below_others: bool) -> String {
 }
 
 /// A sweep as an entry of the list.
-pub(super) fn entry_json(entry: &SweepEntry) -> Value {
+pub(in crate::cli) fn entry_json(entry: &SweepEntry) -> Value {
     let path = entry.path.to_string_lossy();
     match &entry.sweep {
         Ok(sweep) => json!({

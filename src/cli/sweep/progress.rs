@@ -1,7 +1,9 @@
 //! How far a sweep is: a bar on a terminal, else a line at most every ten seconds.
 
 use crate::cli::CliError;
+use crate::cli::job::Job;
 use crate::optimize::sweep::{Status, SweepFile, TrialRecord};
+use crate::runtime::jobs::{Best, Phase, Progress as JobProgress, Unit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +15,15 @@ const QUIET: Duration = Duration::from_secs(10);
 const REDRAWS: u8 = 5;
 
 /// Progress of a sweep, on stderr.
-pub(super) struct Progress {
+pub(super) struct Progress<'j> {
     planned: u64,
     /// Whether nothing is shown.
     hidden: bool,
     /// The first objective and whether more is better.
     objective: (String, bool),
     bar: Option<ProgressBar>,
+    /// The core, if it is the one that wants to know.
+    job: &'j Job,
     state: Mutex<State>,
 }
 
@@ -33,9 +37,9 @@ struct State {
     best: Option<(u64, f64)>,
 }
 
-impl Progress {
+impl<'j> Progress<'j> {
     /// Of a sweep of `planned` trials; `hidden`: show nothing.
-    pub fn new(planned: u64, sweep: &SweepFile, hidden: bool) -> Result<Progress, CliError> {
+    pub fn new(planned: u64, sweep: &SweepFile, hidden: bool, job: &'j Job) -> Result<Progress<'j>, CliError> {
         let aim = sweep.spec.aim().map_err(super::sweep_error)?;
         let bar = if !hidden && std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(planned), ProgressDrawTarget::stderr_with_hz(REDRAWS));
@@ -48,7 +52,7 @@ impl Progress {
         let now = Instant::now();
         let state = State { start: now, last_line: now, before: 0, trials: 0, bars: 0, best: None };
         let objective = aim.objectives()[0].clone();
-        Ok(Progress { planned, hidden, objective, bar, state: Mutex::new(state) })
+        Ok(Progress { planned, hidden, objective, bar, job, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,6 +83,7 @@ impl Progress {
                 state.best = Some((trial.id, *value));
             }
         }
+        self.job.progress_at_times(|| self.report(&state, Phase::Running));
         match &self.bar {
             Some(bar) => {
                 bar.set_position(state.before + state.trials);
@@ -93,6 +98,19 @@ impl Progress {
             }
             None => {}
         }
+    }
+
+    fn report(&self, state: &State, phase: Phase) -> JobProgress {
+        let best = |(trial, value)| Best { trial, objective: self.objective.0.clone(), value };
+        let done = state.before + state.trials;
+        JobProgress {
+            phase,
+            done,
+            total: self.planned,
+            best: state.best.map(best),
+            ..JobProgress::loading(Unit::Trials)
+        }
+        .at_pace(state.trials, state.start.elapsed().as_secs_f64())
     }
 
     fn message(&self, state: &State) -> String {
@@ -110,6 +128,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         let state = self.state();
+        self.job.progress(self.report(&state, Phase::Finishing));
         if state.trials > 0 && !self.hidden {
             eprintln!("{} trials, {}", state.trials, self.message(&state));
         }

@@ -7,9 +7,12 @@
 //! million trials gives a page of a few megabytes. The same folder gives the same bytes.
 
 mod aggregate;
+mod browse;
 mod halves;
 mod payload;
 mod walk_forward;
+
+pub use browse::{Browser, Page as TrialPage, Statistic};
 
 use super::sweep::store::{SUMMARY_FILE, read_summary, read_sweep};
 use super::sweep::{SweepError, SweepFile, for_each_trial, returns_of};
@@ -203,7 +206,7 @@ fn page(dir: &Path, sweep: &SweepFile, summary: &Json, payload: &Payload, all: u
     Ok(Page {
         style: STYLE,
         charts: SHARED_SCRIPTS,
-        script: include_str!("../../../web/sweep.js"),
+        script: include_str!("../../../web/static/js/sweep_figures.js"),
         data: to_script(payload).map_err(internal)?,
         title: list(&summary["strategies"]).join(", "),
         subtitle: format!(

@@ -4,7 +4,7 @@ use super::MOST_TRIALS;
 use super::aggregate::{Classes, best, median};
 use super::halves::Halves;
 use crate::optimize::sweep::{Status, TrialRecord};
-use crate::optimize::{Domain, Goal, Merit, Params, Space, Value};
+use crate::optimize::{Domain, Goal, Merit, Outcome, Params, Space, Value};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -41,13 +41,38 @@ impl Row {
         self.id
     }
 
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// By objective, as measured; nothing of a trial that did not finish.
+    pub fn values(&self) -> &[Option<f64>] {
+        &self.values
+    }
+
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// What a method of search is told of it, with the constraints as one: their sum above 0.
+    pub fn outcome(&self) -> Outcome {
+        match self.status {
+            Status::Ok => Outcome::Complete {
+                values: self.values.iter().map(|v| v.unwrap_or(f64::NAN)).collect(),
+                constraints: vec![self.merit.violation],
+            },
+            Status::Failed => Outcome::Failed,
+            Status::Pruned => Outcome::Pruned,
+        }
+    }
+
     /// The first objective, of a finished trial that meets the constraints.
     fn feasible_value(&self) -> Option<f64> {
         self.value().filter(|_| self.merit.is_feasible())
     }
 
     /// The word of the page: that of the log, or `infeasible` for a finished trial that misses a constraint.
-    fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         if self.status == Status::Ok && !self.merit.is_feasible() { "infeasible" } else { self.status.name() }
     }
 
@@ -65,7 +90,7 @@ pub fn ranking(rows: &[Row]) -> Vec<usize> {
     ranked
 }
 
-/// See `web/sweep.js`, which reads it.
+/// See `web/static/js/sweep_figures.js`, which reads it.
 #[derive(Serialize)]
 pub struct Payload {
     objectives: Vec<String>,
@@ -179,6 +204,19 @@ impl Payload {
         self.halves.as_ref()
     }
 
+    /// What the charts over single parameters draw; `total` trials are behind it.
+    pub fn slices(&self, total: usize) -> Json {
+        json!({
+            "objectives": self.objectives,
+            "more": self.more,
+            "parameters": self.parameters,
+            "trials": self.trials,
+            "best_so_far": self.best_so_far,
+            "winner": self.winner,
+            "total": total,
+        })
+    }
+
     /// Number of trials that are part of the page.
     pub fn shown(&self) -> usize {
         self.trials.len()
@@ -246,31 +284,44 @@ fn heat_maps(
         share(b).total_cmp(&share(a)).then(a.cmp(&b))
     });
     axes.truncate(MOST_AXES);
-    let class = |row: &Row, k: usize| classes[k].of(&parameters[k].domain, row.params[k].as_ref());
     let mut maps = Vec::new();
     for (i, &x) in axes.iter().enumerate() {
         for &y in &axes[i + 1..] {
-            let (columns, lines) = (classes[x].labels.len(), classes[y].labels.len());
-            let mut cells: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
-            let mut feasible: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
-            let mut place = None;
-            for row in rows {
-                let (Some(a), Some(b)) = (class(row, x), class(row, y)) else { continue };
-                if Some(row.id) == winner {
-                    place = Some((a, b));
-                }
-                cells[b * columns + a].extend(row.value());
-                feasible[b * columns + a].extend(row.feasible_value());
-            }
-            maps.push(json!({
-                "x": x, "y": y, "columns": classes[x].labels, "lines": classes[y].labels, "winner": place,
-                "count": cells.iter().map(Vec::len).collect::<Vec<_>>(),
-                "best": feasible.iter().map(|cell| best(cell, more)).collect::<Vec<_>>(),
-                "median": cells.into_iter().map(median).collect::<Vec<_>>(),
-            }));
+            maps.push(heat_map(space, (x, &classes[x]), (y, &classes[y]), rows, winner, more));
         }
     }
     maps
+}
+
+/// A heat map over two parameters, each with its classes.
+pub fn heat_map(
+    space: &Space,
+    (x, across): (usize, &Classes),
+    (y, down): (usize, &Classes),
+    rows: &[Row],
+    winner: Option<u64>,
+    more: bool,
+) -> Json {
+    let parameters = space.parameters();
+    let class = |row: &Row, k: usize, classes: &Classes| classes.of(&parameters[k].domain, row.params[k].as_ref());
+    let (columns, lines) = (across.labels.len(), down.labels.len());
+    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
+    let mut feasible: Vec<Vec<f64>> = vec![Vec::new(); columns * lines];
+    let mut place = None;
+    for row in rows {
+        let (Some(a), Some(b)) = (class(row, x, across), class(row, y, down)) else { continue };
+        if Some(row.id) == winner {
+            place = Some((a, b));
+        }
+        cells[b * columns + a].extend(row.value());
+        feasible[b * columns + a].extend(row.feasible_value());
+    }
+    json!({
+        "x": x, "y": y, "columns": across.labels, "lines": down.labels, "winner": place,
+        "count": cells.iter().map(Vec::len).collect::<Vec<_>>(),
+        "best": feasible.iter().map(|cell| best(cell, more)).collect::<Vec<_>>(),
+        "median": cells.into_iter().map(median).collect::<Vec<_>>(),
+    })
 }
 
 /// (trial, value) wherever the best so far improves, of the trials that meet the constraints.

@@ -39,4 +39,5 @@ pub use run::run;
 pub use search::{Search, Shard};
 pub use spec::{Plan, SweepFile, SweepSpec};
 pub use summary::{SweepElapsed, finish};
+pub use table::for_each_trial_with;
 pub use trial::{Status, TrialRecord};

@@ -1,7 +1,7 @@
 //! `trials.parquet`: the trials of a log as a table.
 
 use super::store::{TRIALS_TABLE, write_whole};
-use super::{Aim, SweepError, TrialRecord, for_each_trial};
+use super::{Aim, Status, SweepError, TRIALS_LOG, TrialRecord, for_each_trial};
 use crate::optimize::{Domain, Space, Value};
 use crate::stats::METRICS;
 use polars::prelude::*;
@@ -47,6 +47,78 @@ pub(super) fn write_table(dir: &Path, space: &Space, aim: &Aim) -> Result<(), Sw
         Some(error) => Err(error),
         None => written,
     }
+}
+
+/// Calls `each` with every trial of a folder, in order of id, with no metrics but those of `names`: from
+/// `trials.parquet` where it is there, of which only those columns are read and which has no reasons, else from the
+/// log.
+pub fn for_each_trial_with(
+    dir: &Path,
+    space: &Space,
+    aim: &Aim,
+    names: &[String],
+    mut each: impl FnMut(TrialRecord) -> Result<(), SweepError>,
+) -> Result<(), SweepError> {
+    let path = dir.join(TRIALS_TABLE);
+    if !path.is_file() {
+        if !dir.join(TRIALS_LOG).is_file() {
+            return Ok(());
+        }
+        return for_each_trial(dir, space, |mut trial| {
+            trial.metrics.retain(|name, _| names.contains(name));
+            each(trial)
+        });
+    }
+    let wrong = |error: PolarsError| SweepError::File { path: path.clone(), reason: error.to_string() };
+    let parameters = space.parameters();
+    let params: Vec<String> = parameters.iter().map(|p| format!("param.{}", p.name)).collect();
+    let values: Vec<String> = aim.objectives().iter().map(|(name, _)| format!("value.{name}")).collect();
+    let constraints: Vec<String> = (1..=aim.constraints().len()).map(|k| format!("constraint.{k}")).collect();
+    let metrics: Vec<String> = names.iter().map(|name| format!("metric.{name}")).collect();
+    let columns = [&params[..], &values, &constraints, &metrics].concat();
+    let columns = ["id", "status"].into_iter().map(str::to_string).chain(columns).collect();
+    let file = std::fs::File::open(&path).map_err(SweepError::reading(&path))?;
+    let table = ParquetReader::new(file).with_columns(Some(columns)).finish().map_err(wrong)?;
+    let numbers = |names: &[String]| -> Result<Vec<Vec<Option<f64>>>, PolarsError> {
+        names.iter().map(|name| Ok(table.column(name)?.f64()?.iter().collect())).collect()
+    };
+    let (values, constraints) = (numbers(&values).map_err(wrong)?, numbers(&constraints).map_err(wrong)?);
+    let metrics = numbers(&metrics).map_err(wrong)?;
+    let typed = |(name, domain): (&String, &Domain)| -> Result<Vec<Option<Value>>, PolarsError> {
+        let column = table.column(name)?;
+        Ok(match domain {
+            Domain::Float { .. } => column.f64()?.iter().map(|v| v.map(Value::Float)).collect(),
+            Domain::Int { .. } => column.i64()?.iter().map(|v| v.map(Value::Int)).collect(),
+            Domain::Categorical { .. } => column.str()?.iter().map(|v| v.map(|v| Value::Text(v.to_string()))).collect(),
+        })
+    };
+    let mut params: Vec<_> = params
+        .iter()
+        .zip(parameters.iter().map(|p| &p.domain))
+        .map(|pair| typed(pair).map(Vec::into_iter))
+        .collect::<Result<_, _>>()
+        .map_err(wrong)?;
+    let ids = table.column("id").and_then(|c| c.u64().cloned()).map_err(wrong)?;
+    let words = table.column("status").and_then(|c| c.str().cloned()).map_err(wrong)?;
+    for (row, (id, word)) in ids.iter().zip(words.iter()).enumerate() {
+        let status = word.and_then(Status::from_name);
+        let (Some(id), Some(status)) = (id, status) else {
+            return Err(SweepError::File { path, reason: format!("row {row} has no id or no status that is known") });
+        };
+        let of = |columns: &[Vec<Option<f64>>]| columns.iter().map(|column| column[row]).collect();
+        let finished = |columns| if status == Status::Pruned { Vec::new() } else { of(columns) };
+        let pairs = names.iter().zip(&metrics).map(|(name, column)| (name.clone(), serde_json::json!(column[row])));
+        each(TrialRecord {
+            id,
+            status,
+            params: params.iter_mut().map(|column| column.next().flatten()).collect(),
+            values: finished(&values),
+            constraints: finished(&constraints),
+            metrics: pairs.collect(),
+            reason: None,
+        })?;
+    }
+    Ok(())
 }
 
 fn frame(trials: &[TrialRecord], space: &Space, aim: &Aim) -> PolarsResult<DataFrame> {

@@ -25,7 +25,8 @@ impl Status {
         }
     }
 
-    fn from_name(name: &str) -> Option<Status> {
+    /// From the word in files.
+    pub(super) fn from_name(name: &str) -> Option<Status> {
         [Status::Ok, Status::Failed, Status::Pruned].into_iter().find(|status| status.name() == name)
     }
 }

@@ -5,8 +5,9 @@ use crate::market::SymbolId;
 use crate::sim::matching::{BarConditions, MatchRules};
 use crate::sim::orders::{Happening, LiveOrder, QTY_EPSILON};
 use crate::trading::{Instruments, Portfolio, Side};
+use chrono::NaiveDate;
 
-impl SimVenue<'_> {
+impl SimVenue {
     /// Finds the first listed fill that cash or shares do not allow, and caps its order. Returns whether there
     /// was one, in which case the bars have to be tried again.
     pub(super) fn limit_by_cash(&mut self, portfolio: &Portfolio, instruments: &Instruments<'_>) -> bool {
@@ -26,6 +27,7 @@ impl SimVenue<'_> {
         portfolio: &Portfolio,
         instruments: &Instruments<'_>,
     ) -> bool {
+        let date = instruments.market.days[self.day].date;
         for k in 0..self.outcomes.len() {
             let (symbol, bar, outcome) = self.outcomes[k];
             let Happening::Fill { qty, raw, price, commission, .. } = outcome.what else { continue };
@@ -40,13 +42,13 @@ impl SimVenue<'_> {
             let order = self.book(symbol).live[at];
             let allowed = match order.side {
                 Side::Buy if qty * price + commission > *cash => {
-                    let series = self.market.series.get(symbol.index());
+                    let series = instruments.market.series.get(symbol.index());
                     let volume = series.map_or(f64::INFINITY, |s| s.volume[bar as usize]);
                     let quotes = series.and_then(|s| s.quotes.as_ref());
                     let spread = quotes.and_then(|quotes| quotes.spread(bar as usize));
                     let cost = |qty: f64| {
                         let price = self.match_rules.fill_price(&order, raw, qty, spread, volume);
-                        self.cost(&order, qty, price)
+                        self.cost(&order, qty, price, date)
                     };
                     affordable(&self.match_rules, qty, *cash, cost)
                 }
@@ -79,7 +81,7 @@ impl SimVenue<'_> {
         let allowed = match order.side {
             Side::Buy => affordable(&self.match_rules, qty, portfolio.account.cash, |qty| {
                 let price = self.match_rules.fill_price(&order, raw, qty, conditions.spread, conditions.volume);
-                self.cost(&order, qty, price)
+                self.cost(&order, qty, price, conditions.date)
             }),
             Side::Sell => portfolio.account.position(symbol).max(0.0),
         };
@@ -90,8 +92,7 @@ impl SimVenue<'_> {
     }
 
     /// Dollars that leave the account with a purchase of `qty` more shares, computed as the fill computes it.
-    fn cost(&self, order: &LiveOrder, qty: f64, price: f64) -> f64 {
-        let date = self.market.days[self.day].date;
+    fn cost(&self, order: &LiveOrder, qty: f64, price: f64, date: NaiveDate) -> f64 {
         let notional = order.notional + qty * price;
         qty * price + (self.rules.commission.fee(order.side, order.filled + qty, notional, date) - order.fee)
     }

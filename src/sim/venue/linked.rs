@@ -34,7 +34,7 @@ struct Run {
     value: f64,
 }
 
-impl SimVenue<'_> {
+impl SimVenue {
     /// Tries the bars that end at `step` in all linked instruments together. As for a single instrument, each
     /// bar is tried under both orders of its extremes, one symbol after the other; symbols whose turn has not
     /// come are under the rule `path`.
@@ -93,7 +93,7 @@ impl SimVenue<'_> {
                     entry.lane.load_idle(&book.live, &book.in_flight, until);
                 }
                 Some((bar, i, start, end)) => {
-                    let conditions = self.conditions(entry.symbol, bar, *i, *start, *end);
+                    let conditions = self.conditions(entry.symbol, bar, *i, *start, *end, instruments);
                     let path = Path::new(bar, *start, *end, entry.low_first);
                     entry.lane.load(&book.live, &book.in_flight, BarConditions { path, ..conditions });
                 }

@@ -6,9 +6,9 @@ use crate::market::{Bar, Nanos, SymbolId};
 use crate::sim::Slippage;
 use crate::sim::orders::{Happening, Outcome, Stage};
 use crate::sim::path::{Path, nearer_is_low};
-use crate::trading::{OrderKind, TimeInForce};
+use crate::trading::{Instruments, OrderKind, TimeInForce};
 
-impl SimVenue<'_> {
+impl SimVenue {
     /// Gives the same outcomes as the general path, bit for bit, which a test proves; `false` if the book is
     /// not of this kind.
     pub(super) fn try_lone_market_order(
@@ -18,6 +18,7 @@ impl SimVenue<'_> {
         i: usize,
         start: Nanos,
         end: Nanos,
+        instruments: &Instruments<'_>,
     ) -> bool {
         let book = self.book(symbol);
         let [order] = book.live.as_slice() else { return false };
@@ -42,7 +43,7 @@ impl SimVenue<'_> {
         let raw = [path.price(position), other.price(position)];
         let qty = order.remaining();
         let sign = order.sign();
-        let date = self.market.days[self.day].date;
+        let date = instruments.market.days[self.day].date;
         let mut price = [0.0; 2];
         let mut fee = [0.0; 2];
         let mut equity = [0.0; 2];

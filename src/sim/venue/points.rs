@@ -9,11 +9,11 @@ use crate::sim::orders::{
 };
 use crate::trading::{Instruments, OrderId, Portfolio, Side};
 
-impl SimVenue<'_> {
+impl SimVenue {
     /// Fills the market orders of the rules `close` and `quote` that were decided at `step`, in order of
     /// submission. A cancel that arrives at the same instant wins.
-    pub fn fill_immediate(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
-        let now = self.market.steps[step];
+    pub(super) fn fill_immediate(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+        let now = instruments.market.steps[step];
         for k in 0..self.active.len() {
             let symbol = self.active[k];
             if !self.book(symbol).in_flight.is_empty() {
@@ -26,7 +26,7 @@ impl SimVenue<'_> {
             let (symbol, id) = self.immediate[k];
             let driver = instruments.driver(symbol);
             // Before the first bar of its symbol an order waits for that bar.
-            let Some(i) = self.market.ended(driver, self.day, step).checked_sub(1) else { continue };
+            let Some(i) = instruments.market.ended(driver, self.day, step).checked_sub(1) else { continue };
             self.apply_arrived(symbol, now, Some(id));
             if let Some(at) = self.book(symbol).live.iter().position(|o| o.id == id && o.stage != Stage::Done) {
                 match self.immediate_price(symbol, i, self.book(symbol).live[at].side, now, instruments) {
@@ -59,7 +59,7 @@ impl SimVenue<'_> {
         if self.rules.fill == FillRule::Close || instruments.put(symbol).is_some() {
             return Some(instruments.old_close(symbol, i, now));
         }
-        let series = &self.market.series[symbol.index()];
+        let series = &instruments.market.series[symbol.index()];
         let quotes = series.quotes.as_ref()?;
         let price = match side {
             Side::Buy => quotes.ask_close[i],
@@ -82,10 +82,10 @@ impl SimVenue<'_> {
     ) {
         // Everything in the shares of the day, also where a split lies between the bar and this instant.
         let driver = instruments.driver(symbol);
-        let ratio = instruments.split_ratio(driver, self.market.series[driver.index()].start[i], time);
+        let ratio = instruments.split_ratio(driver, instruments.market.series[driver.index()].start[i], time);
         let volume = instruments.bar(symbol, i, time, time).volume * ratio;
         let point = Bar { open: raw, high: raw, low: raw, close: raw, volume };
-        let mut conditions = self.conditions(symbol, &point, i, time, time);
+        let mut conditions = self.conditions(symbol, &point, i, time, time, instruments);
         conditions.spread = conditions.spread.map(|spread| spread / ratio);
         let Some(at) = self.book(symbol).live.iter().position(|o| o.id == id) else { return };
         if self.cash_account {
@@ -156,9 +156,9 @@ impl SimVenue<'_> {
 
     /// What belongs to the session's close, if `step` is at it: after the bars that end there and before what
     /// is decided there.
-    pub fn end_of_step(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
-        let day = self.market.days[self.day];
-        let now = self.market.steps[step];
+    pub(super) fn end_of_step(&mut self, step: usize, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
+        let day = instruments.market.days[self.day];
+        let now = instruments.market.steps[step];
         if !self.auction_held && now == day.close {
             self.hold_auction(portfolio, instruments);
         }
@@ -168,11 +168,8 @@ impl SimVenue<'_> {
     }
 
     /// The rest of a day whose last bar ends before its close: the close comes after everything decided at the
-    /// last step. The last day of a run has no such rest, since its data end before the close.
-    pub fn end_of_day(&mut self, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
-        if self.day + 1 == self.market.days.len() {
-            return;
-        }
+    /// last step. Where the data end before the close there is no such rest.
+    pub(super) fn close_day(&mut self, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
         if !self.auction_held {
             self.hold_auction(portfolio, instruments);
         }
@@ -185,7 +182,7 @@ impl SimVenue<'_> {
     /// and limit-on-close orders that have arrived.
     pub(super) fn hold_auction(&mut self, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
         self.auction_held = true;
-        let day = self.market.days[self.day];
+        let day = instruments.market.days[self.day];
         let time = day.close;
         for k in 0..self.active.len() {
             let symbol = self.active[k];
@@ -199,12 +196,12 @@ impl SimVenue<'_> {
             self.settle(symbol, 0, portfolio, instruments);
         }
         let last_step =
-            day.first_step + self.market.steps[day.first_step..day.end_step].partition_point(|&t| t <= time);
+            day.first_step + instruments.market.steps[day.first_step..day.end_step].partition_point(|&t| t <= time);
         let Some(last_step) = last_step.checked_sub(1).filter(|&step| step >= day.first_step) else { return };
         while let Some((symbol, id)) = self.next_at_close(last_step, instruments) {
             let driver = instruments.driver(symbol);
-            let i = self.market.ended(driver, self.day, last_step) - 1;
-            let raw = instruments.close(symbol, i, self.market.steps[last_step]);
+            let i = instruments.market.ended(driver, self.day, last_step) - 1;
+            let raw = instruments.close(symbol, i, instruments.market.steps[last_step]);
             let book = &mut self.books[symbol.index()];
             let Some(at) = book.live.iter().position(|o| o.id == id) else { break };
             let (side, limit) = (book.live[at].side, book.live[at].kind.limit());
@@ -223,11 +220,13 @@ impl SimVenue<'_> {
     /// The next order that the closing auction serves: by symbol, then arrival, then number; instruments with
     /// common groups together by arrival and number.
     fn next_at_close(&self, last_step: usize, instruments: &Instruments<'_>) -> Option<(SymbolId, OrderId)> {
-        let time = self.market.days[self.day].close;
+        let time = instruments.market.days[self.day].close;
         let mut first = None;
         for &symbol in &self.active {
             let driver = instruments.driver(symbol);
-            if self.market.ended(driver, self.day, last_step) <= self.market.day_range(driver, self.day).start {
+            if instruments.market.ended(driver, self.day, last_step)
+                <= instruments.market.day_range(driver, self.day).start
+            {
                 continue;
             }
             let book = self.book(symbol);
@@ -247,7 +246,7 @@ impl SimVenue<'_> {
     /// The end of day orders.
     fn expire(&mut self, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
         self.day_closed = true;
-        let time = self.market.days[self.day].end;
+        let time = instruments.market.days[self.day].end;
         for k in 0..self.active.len() {
             let symbol = self.active[k];
             self.apply_arrived(symbol, time, None);

@@ -5,11 +5,11 @@ use crate::market::{Nanos, SymbolId};
 use crate::sim::orders::{QTY_EPSILON, Stage};
 use crate::trading::{Instruments, OrderKind, Side};
 
-impl SimVenue<'_> {
+impl SimVenue {
     /// Finds the next step of the day at which something can happen to the orders of an instrument.
     pub(super) fn schedule(&mut self, symbol: SymbolId, instruments: &Instruments<'_>) {
         let driver = instruments.driver(symbol);
-        let market = self.market;
+        let market = instruments.market;
         let day = &market.days[self.day];
         let range = market.day_range(driver, self.day);
         let from = match self.step {
@@ -80,8 +80,8 @@ impl SimVenue<'_> {
     /// start of the bar that is running.
     pub(super) fn idle_until(&self, symbol: SymbolId, step: usize, instruments: &Instruments<'_>) -> Nanos {
         let driver = instruments.driver(symbol);
-        let (now, next) = (self.market.steps[step], self.market.ended(driver, self.day, step));
-        let start = self.market.series[driver.index()].start.get(next);
+        let (now, next) = (instruments.market.steps[step], instruments.market.ended(driver, self.day, step));
+        let start = instruments.market.series[driver.index()].start.get(next);
         start.map_or(now, |&start| start.min(now))
     }
 }

@@ -28,7 +28,7 @@ impl Schedule {
 /// A window on one date: `start..analysis_end` is watched, entries are decided in
 /// `analysis_end < t <= entry_end`, and `end` is where what is left is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     pub start: Nanos,
     pub analysis_end: Nanos,
     pub entry_end: Nanos,

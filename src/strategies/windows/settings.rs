@@ -13,8 +13,8 @@ use chrono::{Datelike, NaiveDate};
 /// The settings of one window by name.
 #[derive(Debug)]
 pub(super) struct WindowKeys {
-    name: &'static str,
-    enabled: Key,
+    pub name: &'static str,
+    pub enabled: Key,
     start: Key,
     analysis: Key,
     breakout: Key,
@@ -115,20 +115,12 @@ pub(super) struct WindowSettings {
 impl WindowSettings {
     /// Reads checked settings and parameters.
     pub fn new(keys: &WindowKeys, settings: &Settings, params: &Params, context: &BuildContext) -> WindowSettings {
-        let minutes = |key: Key| -> Nanos { settings.int(key) * MINUTE };
-        let days = settings.list(Key::TradingDays);
         let has_fundamentals_filter = settings.flag(Key::EnableFundamentalsFilter);
         WindowSettings {
             name: keys.name,
             enabled: settings.flag(keys.enabled),
-            schedule: Schedule {
-                start: settings.time(keys.start),
-                dst_aware: settings.flag(Key::StartTimesDstAware),
-                analysis: minutes(keys.analysis),
-                breakout: minutes(keys.breakout),
-                monitoring: minutes(keys.monitoring),
-            },
-            trading_days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map(|day| days.contains(&day)),
+            schedule: Schedule::new(keys, settings),
+            trading_days: trading_days(settings),
             filters: Filters {
                 price: (settings.number(Key::MinPrice), settings.number(Key::MaxPrice)),
                 min_volume: settings.int(Key::MinVolumeThreshold) as f64,
@@ -162,6 +154,26 @@ impl WindowSettings {
     pub fn trades_on(&self, date: NaiveDate) -> bool {
         self.trading_days[date.weekday().num_days_from_monday() as usize]
     }
+}
+
+impl Schedule {
+    /// What the settings of a window say.
+    pub fn new(keys: &WindowKeys, settings: &Settings) -> Schedule {
+        let minutes = |key: Key| -> Nanos { settings.int(key) * MINUTE };
+        Schedule {
+            start: settings.time(keys.start),
+            dst_aware: settings.flag(Key::StartTimesDstAware),
+            analysis: minutes(keys.analysis),
+            breakout: minutes(keys.breakout),
+            monitoring: minutes(keys.monitoring),
+        }
+    }
+}
+
+/// TRADING_DAYS, Monday first.
+pub(super) fn trading_days(settings: &Settings) -> [bool; 7] {
+    let days = settings.list(Key::TradingDays);
+    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map(|day| days.contains(&day))
 }
 
 /// Sizes of trades. In defense mode the allocation and the number of trades shrink beforehand: at the risk

@@ -111,6 +111,10 @@ actions! {
     TestStart = "test.start",
     /// A test ended.
     TestEnd = "test.end",
+    /// A backtest or sweep was submitted.
+    JobSubmit = "job.submit",
+    /// A backtest or sweep was cancelled.
+    JobCancel = "job.cancel",
     /// The bot's state changed.
     StateChange = "state.change",
 }

@@ -46,12 +46,12 @@ fn temporary_files_of_the_vault_are_removed_and_others_are_not() {
     let dir = super::harness::folder();
     drop(open(dir.path()));
     fs::write(dir.path().join("storage/secrets/.a.tmp"), "half").unwrap();
-    fs::write(dir.path().join("output/.mine.tmp"), "mine").unwrap();
+    fs::write(dir.path().join("backtest_results/.mine.tmp"), "mine").unwrap();
     let (disk, findings) = Disk::open(dir.path()).unwrap();
     let removed = DiskFinding::LeftOver { path: "storage/secrets/.a.tmp".to_string() };
     assert!(findings.contains(&removed), "{findings:?}");
     assert!(!dir.path().join("storage/secrets/.a.tmp").exists());
-    assert!(dir.path().join("output/.mine.tmp").exists());
+    assert!(dir.path().join("backtest_results/.mine.tmp").exists());
     assert_eq!(disk.list("storage/secrets").unwrap(), [""; 0]);
 }
 

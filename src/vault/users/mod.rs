@@ -10,8 +10,9 @@ mod name;
 mod password;
 mod store;
 
+pub use super::Storage;
 pub use account::{Account, Accounts, Role};
 pub use hasher::{BCRYPT_COST, HashError, Hasher, PasswordHash, RUNNING, Verified, WAITING};
 pub use name::{Email, NameError, Username};
 pub use password::{NewPassword, PasswordError};
-pub use store::{Credentials, MOST_USERS, NewUser, Storage, User, UserChange, UserError, Users};
+pub use store::{Credentials, MOST_USERS, NewUser, User, UserChange, UserError, Users};

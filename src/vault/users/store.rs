@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::super::audit::{Action, Recorded};
 use super::super::lockout::{AttemptedName, Failures, LockoutChange, MOST_NAMES};
-use super::super::{Category, Database, DatabaseFile, Disk, Keys, VaultError};
+use super::super::{Category, Database, DatabaseFile, Storage, VaultError};
 use super::account::{Account, Accounts, Role};
 use super::hasher::PasswordHash;
 use super::name::{Email, Username};
@@ -57,15 +57,6 @@ pub enum UserError {
     /// The database refused.
     #[error(transparent)]
     Vault(#[from] VaultError),
-}
-
-/// Where the image of the database goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Storage<'a> {
-    /// The data folder.
-    pub disk: &'a Disk,
-    /// The keys, of which `login` is used.
-    pub keys: &'a Keys,
 }
 
 /// A user.

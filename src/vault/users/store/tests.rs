@@ -3,7 +3,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use super::super::super::audit::{Audit, Entry};
 use super::super::super::lockout::{Lockout, LockoutRule};
 use super::super::super::tests::harness::folder;
-use super::super::super::{Actor, Step, StepKind, Verdict, Watch};
+use super::super::super::{Actor, Disk, Keys, Step, StepKind, Verdict, Watch};
 use super::*;
 use crate::market::{MINUTE, SECOND};
 

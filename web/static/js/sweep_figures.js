@@ -1,11 +1,13 @@
-/* The page of a sweep: reads the block of data and puts the figures in their places. */
+/*
+ * The figures of a sweep: heat map, slices, parallel coordinates and the others. A plain script that defines
+ * `TbotSweep`, beside `TbotCharts` and `TbotPage`. In a report it reads the block of data and draws everything.
+ */
 'use strict';
 
-(() => {
-  const { TimeChart, BarChart, element, redrawAll, math } = TbotCharts;
+/** The figures of some data, each a function of the element that it goes into. `place(id)` finds their controls. */
+const TbotSweep = (data, place) => {
+  const { TimeChart, BarChart, element, math } = TbotCharts;
   const { number, digitsFor, percent } = TbotPage;
-  const data = JSON.parse(document.getElementById('report-data').textContent);
-  const place = (id) => document.getElementById(id);
   const [objective] = data.objectives;
   const more = data.more[0];
   const trials = data.trials.map(([id, status, params, values, reason]) => ({
@@ -120,7 +122,7 @@
       }));
       const by = { ArrowRight: 1, ArrowLeft: -1, ArrowUp: columns, ArrowDown: -columns };
       const { picture, show } = figure(host, {
-        label: `Heat map: ${stat.value} ${objective} by ${x.name} and ${y.name}`, width, height, items,
+        label: `${objective} heat map: ${stat.value} by ${x.name} and ${y.name}`, width, height, items,
         step: (at, key) => (at + by[key] >= 0 && at + by[key] < items.length ? at + by[key] : at),
         hint: 'Point at a cell, or move with the arrow keys.',
       });
@@ -397,20 +399,33 @@
     'chart-heat': heatPanel, 'chart-slices': slices, 'chart-parallel': parallel, 'chart-importance': importance,
     'chart-history': history, 'chart-curves': curves, 'chart-halves': halves, 'chart-logits': logits, 'chart-front': front, 'trial-table': table,
   };
-  for (const [id, make] of Object.entries(parts)) {
-    const host = place(id);
-    if (!host) continue;
-    if (finished.length === 0 && id !== 'trial-table') {
-      host.replaceChildren(element('p', { class: 'muted' }, 'No trial has a result.'));
-      continue;
-    }
-    try {
-      make(host);
-    } catch (error) {
-      host.replaceChildren(element('p', { class: 'failed' }, `This figure could not be drawn: ${error.message}`));
-      console.error(error);
+
+  /** Draws what has a place: all figures, or those of these ids. */
+  function draw(ids = Object.keys(parts)) {
+    for (const id of ids) {
+      const host = place(id);
+      if (!host) continue;
+      if (finished.length === 0 && id !== 'trial-table') {
+        host.replaceChildren(element('p', { class: 'muted' }, 'No trial has a result.'));
+        continue;
+      }
+      try {
+        parts[id](host);
+      } catch (error) {
+        host.replaceChildren(element('p', { class: 'failed' }, `This figure could not be drawn: ${error.message}`));
+        console.error(error);
+      }
     }
   }
-  TbotPage.start(redrawAll);
-  document.documentElement.dataset.ready = '1';
-})();
+
+  return { draw };
+};
+
+{
+  const embedded = document.getElementById('report-data');
+  if (embedded) {
+    TbotSweep(JSON.parse(embedded.textContent), (id) => document.getElementById(id)).draw();
+    TbotPage.start(TbotCharts.redrawAll);
+    document.documentElement.dataset.ready = '1';
+  }
+}

@@ -1,0 +1,186 @@
+//! Everything the core owns, behind one lock: the data folder with its keys, users and sessions, and the bot's state.
+//!
+//! The lock is held for short work in memory and single writes to the disk. Passwords are hashed outside of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::logs::{LogBook, LogRule};
+use super::provisioning::Provisioning;
+use super::setup::Setup;
+use super::stored_settings::{StoredSettings, StoredSettingsError};
+use super::{BotState, Phase, StateError, StateFile, phase, start};
+use crate::accounting::Books;
+use crate::market::Nanos;
+use crate::vault::audit::Audit;
+use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
+use crate::vault::sessions::{SessionRule, Sessions};
+use crate::vault::users::{Storage, Users};
+use crate::vault::{Category, Disk, DiskError, DiskFinding, KeyLines, Keys, SecretFile, VaultError, secrets};
+
+/// The core cannot start at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be owned.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// What the core owns.
+pub struct House {
+    /// The data folder.
+    pub disk: Disk,
+    /// Its keys.
+    pub keys: Keys,
+    /// Its audit log.
+    pub audit: Audit,
+    /// The bot's state.
+    pub state: StateFile,
+    /// Users; `None` before the provisioning, or if their database cannot be read.
+    pub users: Option<Users>,
+    /// The books; `None` as with the users.
+    pub books: Option<Books>,
+    /// Who is logged in.
+    pub sessions: Sessions,
+    /// Takes the place of a session key that is lost: somebody must be able to log in and replace it.
+    spare: KeyLines,
+    /// Failed logins.
+    pub lockout: Lockout,
+    /// Attempts by address.
+    pub throttle: Throttle,
+    /// What the start checks found; why the state is `error`.
+    pub faults: Vec<String>,
+    /// What proves that somebody may set the bot up.
+    pub setup: Setup,
+    /// How far the provisioning is.
+    pub provisioning: Provisioning,
+    /// The version of the program, such as `v1.0.0`.
+    pub version: String,
+    /// The logs.
+    pub logs: Arc<LogBook>,
+    /// How many alerts were given since the start.
+    pub alerts: u64,
+    /// The settings, once they were asked for.
+    settings: Option<StoredSettings>,
+}
+
+impl House {
+    /// Opens the data folder and checks what is in it. What is wrong there becomes the state `error`, not an error
+    /// here: somebody must be able to see it.
+    ///
+    /// # Errors
+    /// Another process owns the folder, or the disk refuses.
+    pub fn open(root: &Path, version: &str, now: Nanos) -> Result<House, StartError> {
+        let (disk, repaired) = Disk::open(root)?;
+        House::open_on(disk, &repaired, version, now)
+    }
+
+    /// As [`House::open`], on a data folder that is open. `repaired`: what opening it has put right.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn open_on(disk: Disk, repaired: &[DiskFinding], version: &str, now: Nanos) -> Result<House, StartError> {
+        let (keys, _) = Keys::open(&disk)?;
+        let audit = match keys.get(Category::Audit) {
+            Ok(lines) => Audit::open(disk.clone(), lines, keys.is_complete()),
+            Err(_) => Audit::before_keys(disk.clone()),
+        };
+        let (state, readable) = match StateFile::open(disk.clone()) {
+            Ok(state) => (state, true),
+            Err(StateError::Disk(error)) => return Err(error.into()),
+            Err(_) => (StateFile::unreadable(disk.clone()), false),
+        };
+        let mut house = House {
+            setup: Setup::open(&disk)?,
+            logs: Arc::new(LogBook::new(disk.path())),
+            disk,
+            keys,
+            audit,
+            state,
+            users: None,
+            books: None,
+            sessions: Sessions::new(SessionRule::default()),
+            spare: KeyLines::volatile()?,
+            lockout: Lockout::new(LockoutRule::default(), []),
+            throttle: Throttle::default(),
+            faults: Vec::new(),
+            provisioning: Provisioning::default(),
+            version: version.to_string(),
+            alerts: 0,
+            settings: None,
+        };
+        start::begin(&mut house, repaired, readable, now);
+        Ok(house)
+    }
+
+    /// The settings. They are read once, and again after [`House::forget_settings`].
+    ///
+    /// # Errors
+    /// There are none, or they cannot be used.
+    pub fn settings(&mut self) -> Result<&StoredSettings, StoredSettingsError> {
+        if self.settings.is_none() {
+            let stored = StoredSettings::read(&self.disk, &self.keys)?;
+            self.take_settings(stored);
+        }
+        self.settings.as_ref().ok_or(StoredSettingsError::Missing)
+    }
+
+    /// Follows other settings from now on.
+    pub fn take_settings(&mut self, stored: StoredSettings) {
+        self.logs.set_rule(LogRule::of(&stored.settings));
+        self.settings = Some(stored);
+    }
+
+    /// The settings may be others on the disk.
+    pub fn forget_settings(&mut self) {
+        self.settings = None;
+    }
+
+    /// How many users there are; `None` if that cannot be told, because there is no database or it cannot be read.
+    pub fn user_count(&self) -> Option<u64> {
+        self.users.as_ref()?.count().ok()
+    }
+
+    /// What is open. Users that cannot be counted count as users: their loss must not open the registration.
+    pub fn phase(&self) -> Phase {
+        let provisioned = self.keys.is_complete();
+        let users = self.user_count().unwrap_or(u64::from(provisioned));
+        phase(self.state.state(), users, provisioned)
+    }
+
+    /// The users, and where a change of them goes.
+    pub fn users_to_change(&mut self) -> (Storage<'_>, Option<&mut Users>) {
+        (Storage { disk: &self.disk, keys: &self.keys }, self.users.as_mut())
+    }
+
+    /// The keys of session tokens.
+    pub fn session_keys(&self) -> &KeyLines {
+        self.keys.get(Category::Session).unwrap_or(&self.spare)
+    }
+
+    /// The bot's state.
+    pub fn bot_state(&self) -> BotState {
+        self.state.state()
+    }
+
+    /// Entity, jurisdiction, broker and bot joined by `_`; empty before the configuration.
+    pub fn identity(&self) -> String {
+        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::BotIdentity).ok().flatten();
+        let Some(fields) = fields else { return String::new() };
+        let parts = ["ENTITY_CODE", "JURISDICTION_CODE", "BROKER_CODE", "BOT_ID"];
+        let parts = parts.map(|name| fields.get(name).map_or("", |value| value.expose_secret()));
+        parts.join("_")
+    }
+
+    /// The origin under which browsers reach the web, if the configuration names one.
+    pub fn public_origin(&self) -> Option<String> {
+        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::NetworkConfig).ok().flatten()?;
+        let origin = fields.get("PUBLIC_ORIGIN")?.expose_secret().to_string();
+        (!origin.is_empty()).then_some(origin)
+    }
+}

@@ -1,0 +1,15 @@
+//! The core as the web asks it: requests in, replies out, with a data folder of its own.
+
+mod changing_configuration;
+mod changing_settings;
+mod configuring;
+mod controlling;
+mod crashes;
+mod erring;
+pub(crate) mod harness;
+mod keeping_keys;
+mod logging_in;
+mod looking_on;
+mod managing_users;
+mod registering;
+mod walking_routes;

@@ -1,0 +1,10 @@
+//! Sessions: the same strategies over bars that arrive, their journals, replay, TEST_MODE.
+
+mod drive;
+mod journal;
+mod live;
+mod parity;
+mod scripted_broker;
+mod sim_broker;
+mod stages;
+mod test_mode;

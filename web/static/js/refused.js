@@ -1,0 +1,5 @@
+// A page without anything to do.
+
+import { ready } from './shared_utils.js';
+
+ready();
