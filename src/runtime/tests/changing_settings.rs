@@ -123,7 +123,7 @@ fn while_an_update_is_under_way_or_positions_are_closed_nothing_is_changed_but_w
     apply(Event::Stop(Exposure::Open));
     let body = json!({ "version": version + 1, "values": { "MAX_TRADES": 3 } });
     assert_eq!(browser.json(Op::SettingsPut, &[], &body).status, 409);
-    assert_eq!(get(&bot)["version"], version + 1);
+    assert_eq!(bot.core.with(|house| house.settings().unwrap().version), version + 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From the settings to a session that runs.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Weak};
 
 use super::clerk::Clerk;
@@ -109,14 +109,15 @@ pub fn begin(
     let broker = settings.text(Key::BrokerName).to_string();
     let session = recorder.session();
     let shared = Shared::new(session.status(), session.is_open());
-    let ((asks, asked), (told, heard)): ((Sender<_>, Receiver<_>), (Sender<Told>, Receiver<Told>)) =
-        (channel(), channel());
+    let (asks, asked) = channel();
+    let (told, heard) = channel();
     for what in first {
         // The receiver is here.
         let _ = told.send(what);
     }
     let host = Host { recorder, day, asks: asked, told, shared: Arc::clone(&shared) };
-    let clerk = Clerk { core, told: heard, shared: Arc::clone(&shared), id: id.clone(), folder, broker, due };
+    let held = shared.status().positions.iter().cloned().collect();
+    let clerk = Clerk { core, told: heard, shared: Arc::clone(&shared), id: id.clone(), folder, broker, due, held };
     let thread = |name: &str| std::thread::Builder::new().name(name.to_string());
     let no_thread = |_| Refusal::internal("The system gives no thread.");
     thread("clerk").spawn(move || clerk.run()).map_err(no_thread)?;

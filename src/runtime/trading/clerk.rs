@@ -1,5 +1,6 @@
 //! What follows from the outputs of a session: the bot's state, logs, ledger and events. None of it is waited for.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -7,9 +8,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::host::{Ending, Told};
-use super::{SUMMARY, Shared, ledger, mode_word};
+use super::{SUMMARY, Shared, ledger, mode_word, side};
 use crate::accounting;
 use crate::market::{Nanos, format_time, parse_time};
+use crate::notify::{Kind, Level as NoticeLevel, Notice};
 use crate::runtime::core::{Core, Event};
 use crate::runtime::flags::{self, Flag};
 use crate::runtime::house::House;
@@ -32,6 +34,8 @@ pub struct Clerk {
     pub broker: String,
     /// What is to be booked.
     pub due: Vec<accounting::Event>,
+    /// Signed shares by instrument: whether an execution enters or exits.
+    pub held: BTreeMap<String, f64>,
 }
 
 impl Clerk {
@@ -69,6 +73,7 @@ impl Clerk {
             match output {
                 Output::Fill(fill) => {
                     self.due_fill(&core, &fill);
+                    self.tell_of_fill(&core, &fill);
                     core.tell(Event::new("fill", fill_json(&fill)));
                 }
                 Output::Log(line) => write(&core, &line),
@@ -94,6 +99,18 @@ impl Clerk {
             Ok(event) => self.due.push(event),
             Err(error) => alert(core, &format!("Execution {} cannot be booked: {error}.", fill.execution)),
         }
+    }
+
+    /// Tells people of an execution.
+    fn tell_of_fill(&mut self, core: &Core, fill: &LedgerFill) {
+        let held = self.held.entry(fill.instrument.clone()).or_default();
+        let before = *held;
+        *held += side(&fill.side).sign() * fill.qty;
+        let (kind, word) = if held.abs() < before.abs() { (Kind::Exit, "Exit") } else { (Kind::Fill, "Entry") };
+        let title = format!("{word}: {} {} {}", fill.side, fill.qty, fill.instrument);
+        let text = format!("By {} at {} on {}.", fill.strategy, fill.price, format_time(fill.time));
+        let now = core.now();
+        core.with(|house| house.tell_people(Notice::new(NoticeLevel::Routine, kind, &title, &text), now));
     }
 
     /// Books what is due, if the books can be written.
@@ -235,9 +252,24 @@ fn fill_json(fill: &LedgerFill) -> Value {
 /// Tells somebody who must look.
 pub fn alert(core: &Core, message: &str) {
     let now = core.now();
-    core.with(|house| house.alerts += 1);
+    core.with(|house| {
+        house.alerts += 1;
+        house.tell_people(Notice::new(NoticeLevel::Critical, Kind::Failure, "Trading needs somebody", message), now);
+    });
     core.logs.write(LogName::Core, &Record::new(now, Level::Warn, "alert", message));
     core.tell(Event::new("alert", json!({ "level": "critical", "message": message, "utc": format_time(now) })));
+}
+
+/// `PartiallyFilled` as `partially_filled`.
+fn snake(word: &str) -> String {
+    let mut snake = String::new();
+    for letter in word.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// A line of the session for the log of its strategy.
@@ -256,7 +288,7 @@ fn write(core: &Core, line: &LogLine) {
         Some(other) => other.to_string(),
     };
     let time = fields.remove("time").and_then(|time| parse_time(time.as_str()?).ok());
-    let state = text(&fields, "state");
+    let state = snake(&text(&fields, "state"));
     let (level, event, message) = if let Some(warning) = fields.remove("warning").or_else(|| fields.remove("note")) {
         (Level::Warn, "warning".to_string(), warning.as_str().unwrap_or_default().to_string())
     } else {
