@@ -123,6 +123,7 @@ impl House {
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
+        house.trading = Trading::left_in(house.bot_state());
         Ok(house)
     }
 

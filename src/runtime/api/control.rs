@@ -63,8 +63,13 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
                 return Err(busy());
             }
             house.state.apply(Event::Start, &by.actor(), &mut house.audit, by.now).map_err(Refusal::from)?;
-            trading::begin(weak, house, prepared, Vec::new(), Vec::new())?;
-            Ok(id)
+            let begun = trading::begin(weak, house, prepared, Vec::new(), Vec::new());
+            if begun.is_err() {
+                // It was declared and is not there.
+                let ended = Event::SessionEnded(Exposure::Flat);
+                let _ = house.state.apply(ended, &by.actor(), &mut house.audit, by.now);
+            }
+            begun.map(|()| id)
         });
         let _ = flags::lower(&house.disk, Flag::Start);
         match begun {

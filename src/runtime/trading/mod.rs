@@ -101,6 +101,11 @@ pub struct Trading {
 }
 
 impl Trading {
+    /// A process before this one was in `state`: whatever it had open is not known until [`recover`] has looked.
+    pub fn left_in(state: BotState) -> Trading {
+        Trading { recovering: state.in_session() || state.is_closing(), ..Trading::default() }
+    }
+
     /// Whether a session runs, or may run in a moment.
     pub fn is_busy(&self) -> bool {
         self.running.is_some() || self.recovering

@@ -33,8 +33,8 @@ const MOST_SUMMARY: usize = 1 << 20;
 pub fn recover(core: &Arc<Core>) {
     let Some(work) = core.with(|house| {
         let identity = house.identity();
-        let wanted = !identity.is_empty() && house.keys.is_complete() && !house.trading.is_busy();
-        house.trading.recovering = wanted;
+        let wanted = !identity.is_empty() && house.keys.is_complete() && house.trading.running.is_none();
+        (house.trading.recovering, house.trading.earned) = (wanted, 0.0);
         wanted.then(|| (identity, house.disk.clone(), house.bot_state()))
     }) else {
         return;
