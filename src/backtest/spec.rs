@@ -75,6 +75,10 @@ pub enum SpecError {
     UnknownStrategy { found: String, known: String },
     #[error("no strategy: every one of STRATEGY_SEQUENCE is switched off by STRAT_*_ENABLED")]
     NoStrategy,
+    #[error("BROKER_NAME {0} has no commission model; give --commission")]
+    NoCommission(String),
+    #[error("SIMULATED_LATENCY_MS {0} is too long")]
+    Latency(i64),
     #[error(transparent)]
     Param(#[from] ParamError),
     #[error(transparent)]
@@ -98,6 +102,62 @@ impl RunSpec {
             let known: Vec<&str> = strategies::all().iter().map(|s| s.name).collect();
             SpecError::UnknownStrategy { found: name.to_string(), known: known.join(", ") }
         })
+    }
+
+    /// What a backtest runs when nothing but settings and data are given: their strategies, latency, slippage and the
+    /// commission of their broker; 100,000 dollars on margin; seed 1.
+    ///
+    /// # Errors
+    /// No strategy is switched on, or a setting cannot be used.
+    pub fn of_settings(settings: Settings, data: LoadOptions) -> Result<RunSpec, SpecError> {
+        let latency = settings.int(Key::SimulatedLatencyMs);
+        Ok(RunSpec {
+            data,
+            strategies: RunSpec::strategies_of(&settings)?,
+            cash: 100_000.0,
+            seed: 1,
+            fill: "path".to_string(),
+            commission: RunSpec::commission_of(&settings)?.to_string(),
+            slippage: RunSpec::slippage_of(&settings).to_string(),
+            latency_ms: u32::try_from(latency).map_err(|_| SpecError::Latency(latency))?,
+            participation: 0.0,
+            limit_penetrate: false,
+            account: AccountSpec {
+                kind: "margin".to_string(),
+                initial_margin: 0.5,
+                maintenance_margin: 0.25,
+                margin_rate: 0.06,
+                borrow_rate: 0.003,
+            },
+            borrow: None,
+            orders: None,
+            signals: None,
+            settings,
+        })
+    }
+
+    /// The commission of the settings' broker.
+    ///
+    /// # Errors
+    /// It has no model.
+    pub fn commission_of(settings: &Settings) -> Result<Commission, SpecError> {
+        let broker = settings.text(Key::BrokerName);
+        Commission::of_broker(broker).ok_or_else(|| SpecError::NoCommission(broker.to_string()))
+    }
+
+    /// The slippage model that the settings ask for.
+    pub fn slippage_of(settings: &Settings) -> Slippage {
+        if !settings.flag(Key::EnableSlippageModel) {
+            return Slippage::None;
+        }
+        match settings.text(Key::SlippageSimulationType) {
+            "rule_based" => Slippage::RuleBased(0.1),
+            "randomized" => Slippage::Normal {
+                mean_pct: settings.percent(Key::SlippageMeanPct).get(),
+                stddev_pct: settings.percent(Key::SlippageStddevPct).get(),
+            },
+            _ => Slippage::None,
+        }
     }
 
     /// The strategies that the settings ask for: STRATEGY_OVERRIDE alone, or STRATEGY_SEQUENCE in order, less

@@ -11,7 +11,8 @@ use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
-use super::{BotState, Phase, StateError, StateFile, phase, start};
+use super::test_mode::TestMode;
+use super::{BotState, Phase, StateError, StateFile, phase, start, test_mode};
 use crate::accounting::Books;
 use crate::market::Nanos;
 use crate::vault::audit::Audit;
@@ -63,6 +64,8 @@ pub struct House {
     pub version: String,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// TEST_MODE.
+    pub test: Arc<TestMode>,
     /// How many alerts were given since the start.
     pub alerts: u64,
     /// The settings, once they were asked for.
@@ -111,10 +114,12 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            test: Arc::default(),
             alerts: 0,
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
+        test_mode::end_what_was_left(&mut house, now);
         Ok(house)
     }
 

@@ -16,5 +16,6 @@ pub mod register;
 pub mod results;
 pub mod settings;
 pub mod status;
+pub mod test_mode;
 pub mod users;
 pub mod wait;

@@ -12,4 +12,5 @@ mod logging_in;
 mod looking_on;
 mod managing_users;
 mod registering;
+mod testing;
 mod walking_routes;
