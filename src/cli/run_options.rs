@@ -183,10 +183,10 @@ impl RunOptions {
     }
 
     fn commission(&self, settings: &Settings) -> Result<Commission, CliError> {
-        match self.commission {
-            Some(commission) => Ok(commission),
-            None => RunSpec::commission_of(settings).map_err(CliError::input),
+        if let Some(commission) = self.commission {
+            return Ok(commission);
         }
+        RunSpec::commission_of(settings).map_err(CliError::input)
     }
 
     /// The strategies with the parameters that are addressed to them.
@@ -271,7 +271,7 @@ mod tests {
     fn without_options_a_run_is_that_of_its_settings() {
         let line = <Line as clap::Parser>::parse_from(["tbot", "--data", "generated_minutes"]);
         let data = crate::data::LoadOptions::new(Source::Named("generated_minutes".to_string()));
-        let of_settings = RunSpec::of_settings(Settings::default(), data).unwrap();
+        let of_settings = RunSpec::of_settings(Settings::default(), data, 100_000.0).unwrap();
         assert_eq!(line.options.to_spec().unwrap(), of_settings);
     }
 }

@@ -167,7 +167,7 @@ fn prepare(
     let unasked = settings.set_all(["TRADE_CONFIRMATION_REQUIRED=false"], "test");
     unasked.map_err(|_| Refusal::internal("The settings cannot be used."))?;
     let unusable = |error| Refusal::conflict("bad_settings", format!("The settings cannot be tested: {error}."));
-    let spec = RunSpec::of_settings(settings, LoadOptions::new(source)).map_err(unusable)?;
+    let spec = RunSpec::of_settings(settings, LoadOptions::new(source), test_mode::CASH).map_err(unusable)?;
     spec.check().map_err(unusable)?;
     let identity = house.identity();
     let folder = test_mode::folder(&identity);

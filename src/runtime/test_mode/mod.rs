@@ -51,6 +51,8 @@ pub const EVENT: &str = "test";
 pub const USUAL_DATA: &str = "generated_minutes";
 /// Its day on which all three strategies trade most.
 pub const USUAL_DATE: &str = "2024-12-02";
+/// Dollars in the account of a test, as in a backtest when nothing is said.
+pub const CASH: f64 = 100_000.0;
 /// Seconds that a day lasts when nothing is said.
 pub const USUAL_SECONDS: u32 = 20;
 /// Most seconds that a day may last.

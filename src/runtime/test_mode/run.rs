@@ -61,7 +61,7 @@ pub fn spawn(core: &Arc<Core>, task: Task) {
     let begun = thread.spawn(move || {
         // On Linux a priority is that of a thread. One that cannot be lowered stays as it is.
         #[cfg(target_os = "linux")]
-        let _ = rustix::process::nice(LOWEST);
+        let _ = rustix::process::setpriority_process(None, LOWEST);
         let Task { mut record, spec, date, by } = task;
         let ended = catch_unwind(AssertUnwindSafe(|| run(&own, &mut record, spec, date)));
         let (state, message) = match ended {
@@ -130,13 +130,15 @@ fn run(core: &Core, record: &mut Record, mut spec: RunSpec, date: NaiveDate) -> 
             write(ledger.fill(fill).map_err(Early::failed)?)?;
         }
         let status = going.status();
-        take(record, &progress, &status);
+        // The clock of the session is a moment ahead of the bars, whose end is what happened.
+        let bar_end = market.steps[facts.first_step + progress.done.max(1) - 1];
+        take(record, &progress, &status, bar_end);
         (record.ledger_entries, record.ledger_cash) = (ledger.entries(), Some(ledger.cash().normalize().to_string()));
-        let point = (progress.time / SECOND, status.equity);
-        chart.equity.push(point);
+        let point = Some((bar_end / SECOND, status.equity)).filter(|_| !progress.finished);
+        chart.equity.extend(point);
         let lines: Vec<Line> =
             progress.lines.iter().map(|log| Line { log: log.file.clone(), line: log.line.clone() }).collect();
-        test.note(record, &lines, Some(point));
+        test.note(record, &lines, point);
         teller.tell(core, record, lines, point, progress.finished);
         if progress.finished {
             chart.trades = status.trades;
@@ -169,9 +171,9 @@ fn no_session(market: &Market, date: NaiveDate) -> Early {
 }
 
 /// Takes over how the session stands.
-fn take(record: &mut Record, progress: &Progress, status: &StatusSnapshot) {
+fn take(record: &mut Record, progress: &Progress, status: &StatusSnapshot, bar_end: Nanos) {
     record.done = progress.done as u64;
-    record.clock_utc = Some(format_time(progress.time));
+    record.clock_utc = Some(format_time(bar_end));
     record.trades = status.trades.len() as u64;
     record.fills += progress.fills.len() as u64;
     record.pnl = status.pnl;
@@ -185,7 +187,7 @@ fn take(record: &mut Record, progress: &Progress, status: &StatusSnapshot) {
         own.pnl = trades.map(|trade| trade.pnl).sum();
         own.fills += progress.fills.iter().filter(|fill| fill.strategy == own.strategy).count() as u64;
         own.signals = window.map_or(0, |window| window.signals);
-        let passed = |time: &str| parse_time(time).is_ok_and(|time: Nanos| progress.time >= time);
+        let passed = |time: &str| parse_time(time).is_ok_and(|time| bar_end >= time);
         let stage = match window {
             None => "no window",
             Some(window) if progress.finished || passed(&window.end) => "over",
@@ -230,9 +232,9 @@ struct Teller {
 }
 
 impl Teller {
-    fn tell(&mut self, core: &Core, record: &Record, lines: Vec<Line>, point: (i64, f64), now: bool) {
+    fn tell(&mut self, core: &Core, record: &Record, lines: Vec<Line>, point: Option<(i64, f64)>, now: bool) {
         self.lines.extend(lines);
-        self.equity.push(point);
+        self.equity.extend(point);
         if !now && self.last.is_some_and(|last| last.elapsed() < TOLD_PAUSE) {
             return;
         }

@@ -77,7 +77,7 @@ fn a_test_sends_the_orders_of_the_backtest_and_touches_nothing_but_its_folder() 
     // As it is in the settings of a bot with the simulated broker.
     let mut settings = Settings::default();
     settings.set_all(["BROKER_NAME=SIM"], "test").unwrap();
-    let spec = RunSpec::of_settings(settings, data).unwrap();
+    let spec = RunSpec::of_settings(settings, data, test_mode::CASH).unwrap();
     let (config, strategies) = (spec.config(&market).unwrap(), spec.build_strategies().unwrap());
     let day = market.days.len() - 1;
     assert_eq!(market.session_of(day).date, date);

@@ -16,9 +16,8 @@ export function parseLine(line) {
   }
 }
 
-/** A line of a log as it is shown. */
-export function logLine(line) {
-  const { at, rank, event, text } = parseLine(line);
+/** The parts of a line as they are shown. */
+export function logLine({ at, rank, event, text }) {
   return el('div', { class: 'line', data: { level: rank } },
     el('time', { datetime: at || null }, at ? utc(at) : ''), el('span', { class: 'level' }, rank),
     el('span', { class: 'text' }, event && el('span', { class: 'event' }, `${event} `), text));

@@ -1,7 +1,7 @@
 // Logs, as they are written: one at a time, the newest 500 lines in the page.
 
 import { api, byId, empty, failure, loading, ready } from './shared_utils.js';
-import { logLine } from './log_line.js';
+import { logLine, parseLine } from './log_line.js';
 import { onShown, startPanel } from './panel.js';
 
 const MOST = 500;
@@ -21,7 +21,7 @@ let isShown = true;
 // ---------------------------------------------------------------- lines
 
 function nodeOf(line) {
-  const node = logLine(line);
+  const node = logLine(parseLine(line));
   node.hidden = !fits(node);
   return node;
 }

@@ -83,7 +83,7 @@ const parts = {
   bar: el('progress', { role: 'progressbar', max: '100', 'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-label': 'Progress of the day' }),
   words: el('span', { class: 'hint' }), steps: el('ol', { class: 'steps', 'aria-label': 'Sequence of the strategies' }), tiles: el('dl', { class: 'tiles' }),
   note: el('p', { class: 'summary', role: 'alert', hidden: true }), about: el('div'), chart: el('div', { class: 'chart' }),
-  log: el('div', { class: 'log fades', role: 'log', 'aria-live': 'off', 'aria-label': 'Log of the test', tabindex: '0' }),
+  log: el('div', { class: 'log inset fades', role: 'log', 'aria-live': 'off', 'aria-label': 'Log of the test', tabindex: '0' }),
 };
 const stop = el('button', { type: 'button', class: 'danger', on: { click: ({ currentTarget }) => busy(currentTarget, async () => {
   try { show(await post('reset', { only: 'stop' })); } catch (error) { outcome(said, error.message, 'bad'); load(); }
@@ -94,8 +94,17 @@ const live = { id: null, equity: [], chart: null };
 
 /** What a strategy is doing, in words. */
 function stepWords({ stage, signals, trades, fills, pnl }) {
-  const did = signals || fills ? `, ${number(signals)} ${signals === 1 ? 'signal' : 'signals'}, ${number(fills)} ${fills === 1 ? 'fill' : 'fills'}, ${number(trades)} ${trades === 1 ? 'trade' : 'trades'}` : '';
+  const did = signals || fills ? `, ${number(signals)} ${signals === 1 ? 'order' : 'orders'}, ${number(fills)} ${fills === 1 ? 'fill' : 'fills'}, ${number(trades)} ${trades === 1 ? 'trade' : 'trades'}` : '';
   return [`${stage}${did}`, trades > 0 && el('span', {}, ' ', gain(pnl))].filter(Boolean);
+}
+
+/** A line of the session: what became of an order, or a warning. */
+function sessionLine(line) {
+  const { time: at = '', strategy, warning, note, side, qty, instrument, type, state, reason } = JSON.parse(line);
+  const who = strategy ? `[${strategy}] ` : '';
+  if (warning ?? note) return logLine({ at, rank: 'warn', event: 'warning', text: `${who}${warning ?? note}` });
+  const rank = state === 'rejected' || state === 'unknown' ? 'warn' : 'info';
+  return logLine({ at, rank, event: `order.${state}`, text: `${who}${side} ${number(qty, qty % 1 === 0 ? 0 : 4)} ${instrument} ${type}${reason ? `: ${reason}` : ''}` });
 }
 
 /** Shows how the test stands; `lines` and `equity` are what is new. */
@@ -120,7 +129,7 @@ function follow(test, lines, equity) {
   parts.tiles.replaceChildren(tile('Trades', count(test.trades), `win rate ${percent(test.win_rate)}`), tile('Fills', count(test.fills)), tile('P&L, dollars', gain(test.pnl)), tile('Equity, dollars', money(test.equity)));
   parts.about.replaceChildren(facts([['Data', `${test.data}, ${test.date}`], ['Written to', el('span', { class: 'mono' }, `${test.folder}/`)], ['Started', el('span', {}, time(test.started_utc), ` by ${test.user}`)]]));
   const nodes = lines.map(({ log, line }) => {
-    const node = logLine(line);
+    const node = sessionLine(line);
     node.dataset.log = log;
     return node;
   });
@@ -160,7 +169,7 @@ function showResults() {
   if (results.length === 0) return empty('No test has ended yet. Start one above.');
   const names = [...new Set(results.flatMap(({ strategies }) => strategies.map(({ strategy }) => strategy)))];
   return table('Results of tests', [
-    { title: 'Started (UTC)', cell: (test) => time(test.started_utc) },
+    { title: 'Started (UTC), written to', cell: (test) => [time(test.started_utc), el('div', { class: 'hint mono' }, `${test.folder}/`)] },
     { title: 'State', cell: (test) => stateTag(test.state) },
     { title: 'Data', cell: (test) => `${test.data}, ${test.date}` },
     { title: 'Trades', number: true, cell: (test) => count(test.trades) },
@@ -168,7 +177,6 @@ function showResults() {
     { title: 'P&L', number: true, cell: (test) => gain(test.pnl) },
     ...names.map((name) => ({ title: name.toUpperCase(), number: true, cell: (test) => pnlOf(test, name) })),
     { title: 'Orders (SHA-256)', cell: (test) => shortHash(test.orders_sha256) },
-    { title: 'Written to', cell: (test) => el('span', { class: 'mono' }, `${test.folder}/`) },
     { title: '', end: true, cell: (test) => (test.message ? el('span', { class: 'down' }, test.message) : test.state === 'finished' && el('button', { type: 'button', class: 'small', 'aria-label': `Show the test of ${utc(test.started_utc)}`, on: { click: () => open(test) } }, 'Show')) || '' },
   ], results);
 }
