@@ -63,13 +63,14 @@ impl JobOptions {
     }
 }
 
-/// Lowers the priority of this process, and keeps what it makes to its owner.
+/// Sets the priority of this process (19 is the lowest), and keeps what it makes to its owner.
 ///
 /// # Errors
 /// The system refused.
-pub fn give_way(by: i32) -> Result<(), CliError> {
+pub fn give_way(priority: i32) -> Result<(), CliError> {
     process::restrict_new_files();
-    rustix::process::nice(by).map(drop).map_err(CliError::failed)
+    // To the value itself: a core that was started with another priority must not shift it.
+    rustix::process::setpriority_process(None, priority).map_err(CliError::failed)
 }
 
 /// Ends this process when the one that started it is gone: stdin is a pipe whose other end only that process holds, so

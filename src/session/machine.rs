@@ -44,6 +44,11 @@ pub trait SessionVenue: BarVenue {
         true
     }
 
+    /// Orders at the broker of which something is not known: whether they exist, or what they filled.
+    fn unresolved(&self) -> usize {
+        0
+    }
+
     /// Takes what is to be asked of the broker.
     fn take_requests(&mut self) -> Vec<Request> {
         Vec::new()

@@ -64,6 +64,10 @@ pub struct StatusSnapshot {
     /// (instrument, signed shares)
     pub positions: Vec<(String, f64)>,
     pub open_orders: u64,
+    /// Orders at the broker of which something is not known.
+    pub unresolved_orders: usize,
+    /// Why the broker's side lets nothing be opened, if so.
+    pub entries_blocked: Option<&'static str>,
     /// Ids of orders that wait for confirmation.
     pub waiting_orders: Vec<u32>,
     pub defense_mode: bool,
@@ -132,6 +136,8 @@ impl<V: SessionVenue> Session<V> {
                 .map(|&symbol| (instruments.name(symbol), portfolio.account.position(symbol)))
                 .collect(),
             open_orders: portfolio.orders.iter().filter(|r| !r.state.is_final()).count() as u64,
+            unresolved_orders: self.venue().unresolved(),
+            entries_blocked: self.venue().blocks_entries(),
             waiting_orders: self.trader.venue.venue.waiting().map(|order| order.id.0).collect(),
             defense_mode: desk.limits().defense.is_some(),
             trades_disabled: desk.limits().disable_all_trades,

@@ -31,4 +31,4 @@ mod venue;
 mod wire;
 
 pub use broker::{BrokerEvent, Execution, Report, Request, VenueRules};
-pub use venue::LiveVenue;
+pub use venue::{KnownWire, LiveVenue};

@@ -17,6 +17,9 @@ const PARENT_GROUP: u32 = 1 << 31;
 /// How often a wire that cannot be canceled is tried again.
 const MOST_CANCELS: u32 = 10;
 
+/// How often executions that are missing are asked for between two connections.
+const MOST_QUESTIONS: u32 = 10;
+
 /// An order of the core.
 #[derive(Debug, Clone)]
 struct Entry {
@@ -33,6 +36,8 @@ struct Entry {
     refused: Option<(OrderState, &'static str)>,
     ended: bool,
     cancels: u32,
+    /// Questions for missing executions since the stream came up.
+    questions: u32,
 }
 
 impl Entry {
@@ -54,6 +59,22 @@ impl Entry {
     fn is_clear(&self) -> bool {
         self.wires.iter().all(Wire::is_closed)
     }
+}
+
+/// An order at the broker, as we believe it to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KnownWire<'a> {
+    pub client_id: &'a str,
+    /// The order of the core that it belongs to.
+    pub order: OrderId,
+    pub symbol: SymbolId,
+    pub side: Side,
+    pub qty: f64,
+    /// Submitting: no word of it yet.
+    pub state: OrderState,
+    pub filled: f64,
+    /// In the order in which they arrived.
+    pub executions: &'a [super::broker::Execution],
 }
 
 /// The venue of a broker: see the [room](super).
@@ -96,6 +117,24 @@ impl LiveVenue {
         }
     }
 
+    /// Everything that was ever sent, by order and then in order of sending: what an adapter has to know of a
+    /// session that goes on.
+    pub fn wires(&self) -> impl Iterator<Item = KnownWire<'_>> {
+        self.entries.iter().flat_map(|(id, entry)| {
+            let request = &entry.order.get().request;
+            entry.wires.iter().map(move |wire| KnownWire {
+                client_id: &wire.client_id,
+                order: *id,
+                symbol: request.symbol,
+                side: request.side,
+                qty: wire.qty,
+                state: wire.state,
+                filled: wire.filled,
+                executions: &wire.executions,
+            })
+        })
+    }
+
     /// The client order ids of everything that was ever sent, in order of id.
     pub fn client_ids(&self) -> impl Iterator<Item = &str> {
         self.by_client_id.keys().map(String::as_str)
@@ -125,7 +164,12 @@ impl LiveVenue {
             self.requests.push(Request::Cancel { client_id: report.client_id.clone() });
         }
         if missing {
-            self.requests.push(Request::Resolve { client_id: report.client_id.clone() });
+            entry.questions += 1;
+            if entry.questions <= MOST_QUESTIONS {
+                self.requests.push(Request::Resolve { client_id: report.client_id.clone() });
+            } else if entry.questions == MOST_QUESTIONS + 1 {
+                self.notes.push(format!("{}: the broker does not tell all of its executions", report.client_id));
+            }
         }
         if !self.open.contains(&id) {
             self.open.push(id);
@@ -376,6 +420,7 @@ impl Venue for LiveVenue {
             refused: None,
             ended: false,
             cancels: 0,
+            questions: 0,
         };
         self.entries.insert(id, entry);
         self.open.push(id);
@@ -515,6 +560,12 @@ impl SessionVenue for LiveVenue {
         self.open.iter().all(|id| self.entries[id].is_clear())
     }
 
+    fn unresolved(&self) -> usize {
+        let is_unresolved =
+            |wire: &&Wire| wire.has_missing() || matches!(wire.state, OrderState::Submitting | OrderState::Unknown);
+        self.open.iter().map(|id| self.entries[id].wires.iter().filter(is_unresolved).count()).sum()
+    }
+
     fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
     }
@@ -538,7 +589,9 @@ impl LiveVenue {
     /// canceled.
     fn ask_again(&mut self) {
         for id in &self.open {
-            for wire in self.entries[id].wires.iter().filter(|wire| !wire.is_closed()) {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            entry.questions = 0;
+            for wire in entry.wires.iter().filter(|wire| !wire.is_closed()) {
                 self.requests.push(Request::Resolve { client_id: wire.client_id.clone() });
                 if wire.canceling && wire.is_open() {
                     self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });

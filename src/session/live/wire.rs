@@ -18,8 +18,8 @@ pub(super) struct Wire {
     pub filled: f64,
     /// The largest filled quantity that was reported.
     reported: f64,
-    /// Numbers of the booked executions, and the filled quantity that each led to, where the broker told.
-    executions: Vec<(String, Option<f64>)>,
+    /// The booked executions in the order in which they arrived.
+    pub executions: Vec<Execution>,
     /// A cancel was asked for.
     pub canceling: bool,
 }
@@ -82,7 +82,7 @@ impl Wire {
         self.reported = self.reported.max(report.filled);
         let same = |a: Option<f64>, b: Option<f64>| matches!((a, b), (Some(a), Some(b)) if (a - b).abs() < QTY_EPSILON);
         let is_known = |e: &Execution| {
-            self.executions.iter().any(|(id, cumulative)| *id == e.id || same(*cumulative, e.cumulative))
+            self.executions.iter().any(|known| known.id == e.id || same(known.cumulative, e.cumulative))
         };
         let fits = |e: &Execution| {
             let told = self.reported.max(e.cumulative.unwrap_or(0.0));
@@ -91,7 +91,7 @@ impl Wire {
         let is_new = |e: &&Execution| e.qty > 0.0 && e.price > 0.0 && !is_known(e) && fits(e);
         let execution = report.execution.as_ref().filter(is_new).cloned();
         if let Some(execution) = &execution {
-            self.executions.push((execution.id.clone(), execution.cumulative));
+            self.executions.push(execution.clone());
             self.filled += execution.qty;
             self.reported = self.reported.max(self.filled);
         }

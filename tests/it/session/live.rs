@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use tradebot::backtest::RunSpec;
 use tradebot::market::{MILLI, Market, Nanos, SECOND};
 use tradebot::session::day::inputs_at;
-use tradebot::session::live::{BrokerEvent, LiveVenue, Request, VenueRules};
+use tradebot::session::live::{BrokerEvent, LiveVenue, Report, Request, VenueRules};
 use tradebot::session::replay::replay;
 use tradebot::session::{Command, Input, Mode, Output, Plan, Recorder};
+use tradebot::trading::OrderState;
 
 /// A session, its broker, and the line between them.
 struct Trial {
@@ -175,6 +176,11 @@ impl Trial {
             assert!((record.filled - theirs).abs() < 1e-6, "{what}: order {:?}: {theirs} at the broker", record);
             assert!(record.state.is_final(), "{what}: {record:?} is open");
         }
+        for wire in session.venue().wires() {
+            let theirs = self.broker.orders.get(wire.client_id).map_or(0.0, |order| order.filled());
+            assert!((wire.filled - theirs).abs() < 1e-6, "{what}: {wire:?}, at the broker {theirs}");
+        }
+        assert_eq!(session.status().unresolved_orders, 0, "{what}");
         let executions: usize = self.broker.orders.values().map(|o| o.executions.len()).sum();
         assert_eq!(portfolio.fills.len(), executions, "{what}: executions");
         let theirs: f64 = (self.broker.orders.values())
@@ -325,6 +331,10 @@ fn while_order_updates_do_not_arrive_nothing_is_opened() {
         }
     }
     assert!(trial.broker.sent.is_empty());
+    assert_eq!(
+        trial.recorder.as_ref().unwrap().session().status().entries_blocked,
+        Some("order updates do not arrive")
+    );
     let status = trial.recorder.unwrap().session().status();
     assert!(status.counters.rejected_orders > 0);
 }
@@ -349,4 +359,38 @@ fn a_position_that_the_broker_has_otherwise_stops_entries_until_both_agree() {
         }
         assert_eq!(trial.broker.sent.is_empty(), !agrees);
     }
+}
+
+#[test]
+fn executions_that_a_broker_keeps_to_itself_are_not_asked_for_for_ever() {
+    let (spec, market) = one_trade();
+    let folder = tempfile::tempdir().unwrap();
+    let broker = ScriptedBroker::new(1, Trouble::NONE, false);
+    let mut trial = Trial::begin(&spec, &market, 1, VenueRules::default(), broker, folder.path());
+    trial.reconnect();
+    for step in market.days[1].first_step..market.days[1].first_step + 26 {
+        for input in inputs_at(&market, 1, step) {
+            trial.take(input);
+        }
+    }
+    assert!(trial.broker.sent.contains_key("live-7-0"));
+    let mut recorder = trial.recorder.take().unwrap();
+    let mut questions = |event: BrokerEvent| {
+        let outputs = recorder.handle(&Input::Broker { time: trial.now, broker: event }).unwrap();
+        let asks = |o: &&Output| matches!(o, Output::Request(Request::Resolve { .. }));
+        outputs.iter().filter(asks).count()
+    };
+    let report = Report {
+        client_id: "live-7-0".to_string(),
+        time: trial.now,
+        state: OrderState::Canceled,
+        filled: 1.0,
+        execution: None,
+        reason: None,
+    };
+    let asked: usize = (0..50).map(|_| questions(BrokerEvent::Report(report.clone()))).sum();
+    assert_eq!(asked, 10);
+    assert_eq!(questions(BrokerEvent::Up), 1, "a new connection is a new chance");
+    assert_eq!(recorder.session().status().unresolved_orders, 1);
+    assert!(!recorder.session().portfolio().orders[0].state.is_final(), "what is missing keeps the order open");
 }

@@ -74,8 +74,12 @@ export async function api(path, { method = 'GET', body, signal } = {}) {
   throw new ApiError(response.status, code, message, fields, retry);
 }
 
-/** Sends the whole window somewhere else, also from within a frame. */
+let isLeaving = false;
+
+/** Sends the whole window somewhere else, also from within a frame. Once: a second time would call the first off. */
 export function leave(path) {
+  if (isLeaving) return;
+  isLeaving = true;
   window.top.location.assign(path);
 }
 
