@@ -30,6 +30,7 @@
 //! | 5 | [`brokers`] | the port [`Broker`](brokers::Broker), the order-state machine of all brokers, Alpaca |
 //! | 5 | [`vault`] | the data folder of the core: keys, secrets, encrypted databases, backups; users, sessions, audit |
 //! | 6 | [`accounting`] | chart of accounts and double-entry ledger, lots, reports, reconciliation |
+//! | 6 | [`notify`] | notices by e-mail, Slack, SMS and PagerDuty |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
 //! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs |
@@ -45,6 +46,7 @@ pub mod data;
 pub mod engine;
 pub mod indicators;
 pub mod market;
+pub mod notify;
 pub mod optimize;
 pub mod risk;
 pub mod runtime;

@@ -55,4 +55,4 @@ pub use ofx::OfxAccount;
 pub use posting::{Posting, PostingError, post};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

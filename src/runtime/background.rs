@@ -13,6 +13,7 @@ use super::logs::{Level, LogName, Record};
 use super::protocol::Peer;
 use super::{BotState, Event as StateEvent, Phase, api};
 use crate::market::{Nanos, format_time, parse_time};
+use crate::notify::{self, Kind, Notice};
 use crate::settings::Key;
 use crate::vault::backups::BackupKind;
 use crate::vault::{Actor, backups};
@@ -35,6 +36,17 @@ struct Seen {
 
 /// Runs until `stop` is ready.
 pub async fn run(core: Arc<Core>, stop: impl Future<Output = ()>) {
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let notices = tokio::spawn(Arc::clone(&core).send_notices(async {
+        let _ = ended.await;
+    }));
+    look_on(core, stop).await;
+    // What still waits to be told is told, for a moment.
+    let _ = end.send(());
+    let _ = notices.await;
+}
+
+async fn look_on(core: Arc<Core>, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let mut seen = Seen::default();
     let mut looks = tokio::time::interval(LOOK);
@@ -67,6 +79,7 @@ async fn look(core: &Arc<Core>, seen: &mut Seen) {
 impl House {
     fn look(&mut self, seen: &mut Seen, now: Nanos) -> Vec<Event> {
         self.finish_what_was_left(now);
+        self.tell_of_audit(now);
         let mut events = Vec::new();
         let state = self.bot_state();
         if seen.state.is_some_and(|before| before != state) && state.is_halted() {
@@ -150,6 +163,8 @@ async fn back_up_if_due(core: &Arc<Core>, now: Nanos) {
         core.work(move |house| {
             house.alerts += 1;
             let message = format!("The automatic backup failed: {}", refusal.message);
+            let notice = Notice::new(notify::Level::Critical, Kind::Backup, "The automatic backup failed", &message);
+            house.tell_people(notice.keyed("automatic"), now);
             house.logs.write(LogName::ErrorTracebacks, &Record::new(now, Level::Error, "backup", message));
         })
         .await

@@ -16,8 +16,9 @@ use super::provisioning;
 use super::reply::Refusal;
 use super::routes::{Op, Route};
 use super::streams::Streams;
-use super::{api, openapi};
+use super::{BotState, api, openapi};
 use crate::market::Nanos;
+use crate::notify::Notifier;
 use crate::vault::users::Hasher;
 
 /// The clock of sessions, locks, audit and files.
@@ -51,6 +52,8 @@ pub struct Core {
     pub streams: Arc<Streams>,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// What tells people.
+    pub notifier: Notifier,
     /// Computes password hashes outside of the lock.
     pub hasher: Hasher,
     /// What happened, for whoever listens.
@@ -77,6 +80,7 @@ impl Core {
         let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
         Arc::new(Core {
             logs: Arc::clone(&house.logs),
+            notifier: house.notifier.clone(),
             house: Mutex::new(house),
             upkeep: Arc::default(),
             streams: Arc::default(),
@@ -89,6 +93,14 @@ impl Core {
 
     /// Goes on with what the start found under way.
     pub fn go_on(self: &Arc<Core>) {
+        let now = self.now();
+        self.with(|house| {
+            // What the start found was before anybody could be told.
+            if house.bot_state() == BotState::Error {
+                house.tell_of_state(BotState::Error, BotState::Error, now);
+            }
+            house.tell_of_audit(now);
+        });
         provisioning::spawn(self);
     }
 
@@ -112,6 +124,7 @@ impl Core {
         let after = house.bot_state();
         if before != after {
             self.tell(Event::new("bot_state", serde_json::json!({ "bot_state": after.word() })));
+            house.tell_of_state(before, after, self.now());
         }
         done
     }
@@ -217,6 +230,17 @@ impl Core {
             Op::AuditVerify => api::audit::verify(self, caller).await,
             Op::Logs => api::logs::list(self).await,
             Op::LogLines => api::logs::lines(self, &input).await,
+            Op::Ledger => self.work(move |house| api::ledger::page(house, &input)).await?,
+            Op::LedgerEntry => self.work(move |house| api::ledger::entry(house, &input)).await?,
+            Op::LedgerCreate => self.work(move |house| api::ledger::create(house, &by, &input)).await?,
+            Op::LedgerUpdate => self.work(move |house| api::ledger::update(house, &by, &input)).await?,
+            Op::LedgerReconcile => self.work(move |house| api::statements::reconcile(house, &by, &input)).await?,
+            Op::Discrepancies => self.work(move |house| api::statements::discrepancies(house, &input)).await?,
+            Op::DiscrepancyResolve => self.work(move |house| api::statements::resolve(house, &by, &input)).await?,
+            Op::Coa => self.work(|house| api::chart::get(house)).await?,
+            Op::CoaPut => self.work(move |house| api::chart::put(house, &by, &input)).await?,
+            Op::CoaHistory => self.work(move |house| api::chart::history(house, &input)).await?,
+            Op::NotifyTest => api::notices::test(self, caller, &input).await,
             Op::OpenApi => Ok(Reply::json(openapi::document(&self.with(|house| house.version.clone())))),
             // These are exchanges of another kind.
             Op::Events
@@ -224,6 +248,11 @@ impl Core {
             | Op::BackupDownload
             | Op::BackupUpload
             | Op::LogDownload
+            | Op::LedgerUpload
+            | Op::LedgerExport
+            | Op::CoaExport
+            | Op::TaxReport
+            | Op::ActivityReport
             | Op::BacktestFile
             | Op::SweepFile => Err(Refusal::not_found("This is not a question with one answer.")),
             Op::ConfigurationPage => self.work(move |house| api::configuration::page(house, &by)).await?,

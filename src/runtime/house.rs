@@ -15,6 +15,7 @@ use super::test_mode::TestMode;
 use super::{BotState, Phase, StateError, StateFile, phase, start, test_mode};
 use crate::accounting::Books;
 use crate::market::Nanos;
+use crate::notify::Notifier;
 use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
@@ -44,7 +45,7 @@ pub struct House {
     pub state: StateFile,
     /// Users; `None` before the provisioning, or if their database cannot be read.
     pub users: Option<Users>,
-    /// The books; `None` as with the users.
+    /// Chart of accounts and ledger; `None` before the provisioning, or if they cannot be read.
     pub books: Option<Books>,
     /// Who is logged in.
     pub sessions: Sessions,
@@ -66,6 +67,8 @@ pub struct House {
     pub logs: Arc<LogBook>,
     /// TEST_MODE.
     pub test: Arc<TestMode>,
+    /// What tells people.
+    pub notifier: Notifier,
     /// How many alerts were given since the start.
     pub alerts: u64,
     /// The settings, once they were asked for.
@@ -115,6 +118,7 @@ impl House {
             provisioning: Provisioning::default(),
             version: version.to_string(),
             test: Arc::default(),
+            notifier: Notifier::default(),
             alerts: 0,
             settings: None,
         };
@@ -139,6 +143,7 @@ impl House {
     pub fn take_settings(&mut self, stored: StoredSettings) {
         self.logs.set_rule(LogRule::of(&stored.settings));
         self.settings = Some(stored);
+        self.refresh_notices();
     }
 
     /// The settings may be others on the disk.

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod background;
+mod bookkeeping;
 pub mod configuration;
 mod core;
 mod deed;
@@ -16,6 +17,7 @@ mod house;
 pub mod input;
 pub mod jobs;
 pub mod logs;
+mod notices;
 pub mod openapi;
 pub mod password_check;
 mod phase;

@@ -24,6 +24,13 @@ const QUERIES: &[(Op, &str)] = &[
     (Op::SweepSeries, "from? to? px?:integer"),
     (Op::SweepTrials, "sort? filter? offset?:integer limit?:integer"),
     (Op::SweepHeatmap, "x? y? stat?:median|best|count"),
+    (Op::Ledger, "offset?:integer limit?:integer account? from? to?"),
+    (Op::Discrepancies, "offset?:integer limit?:integer open?:boolean"),
+    (Op::LedgerExport, "format?:csv|json|ofx"),
+    (Op::CoaExport, "format?:md|csv|json"),
+    (Op::CoaHistory, "offset?:integer limit?:integer"),
+    (Op::TaxReport, "year?:integer format?:json|csv"),
+    (Op::ActivityReport, "year?:integer format?:json|csv"),
 ];
 
 /// What bodies hold, in the notation of [`fields`]. A route that changes something and is not here takes `{}`.
@@ -54,6 +61,13 @@ const BODIES: &[(Op, &str)] = &[
     (Op::BacktestCancel, ""),
     (Op::SweepSubmit, "kind?:sweep|walk_forward resume?"),
     (Op::SweepCancel, ""),
+    (Op::NotifyTest, "channel:email|slack|sms|pagerduty"),
+    (Op::LedgerCreate, "date memo flags?:array lines:array version?:integer"),
+    (Op::LedgerUpdate, "date memo flags?:array lines:array version:integer"),
+    (Op::LedgerUpload, "file:binary"),
+    (Op::LedgerReconcile, "upload_id:integer"),
+    (Op::DiscrepancyResolve, "action:keep_ledger|corrected|book|ignored note"),
+    (Op::CoaPut, "coa_version accounts:array reason"),
 ];
 
 /// The document.
@@ -234,10 +248,11 @@ fn responses(route: &Route) -> Value {
         Kind::Page | Kind::Form => "text/html",
         Kind::Api | Kind::Upload | Kind::Series => "application/json",
         Kind::Stream => "text/event-stream",
+        Kind::Download if notation(QUERIES, route.op).is_some_and(|fields| fields.contains("format")) => "*/*",
         Kind::Download => "application/octet-stream",
     };
     let success = match (route.op, route.kind, route.method) {
-        (Op::BackupCreate | Op::BackupUpload, ..) => "201",
+        (Op::BackupCreate | Op::BackupUpload | Op::LedgerCreate, ..) => "201",
         (Op::BacktestSubmit | Op::BacktestCancel | Op::SweepSubmit | Op::SweepCancel, ..) => "202",
         (Op::Root, ..) | (_, Kind::Form, _) => "303",
         (_, _, Method::Delete) => "204",
@@ -274,7 +289,7 @@ fn notation(table: &'static [(Op, &'static str)], op: Op) -> Option<&'static str
 }
 
 /// Fields as `name`, `name?` for one that may be missing, `name:type` for one that is no text: `integer`, `boolean`,
-/// `object`, `binary`, or words divided by `|`.
+/// `object`, `array`, `binary`, or words divided by `|`.
 fn fields(notation: &'static str) -> impl Iterator<Item = (&'static str, bool, Value)> {
     notation.split_whitespace().map(|field| {
         let (name, kind) = field.split_once(':').unwrap_or((field, "string"));

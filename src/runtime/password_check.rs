@@ -13,6 +13,7 @@ use super::house::House;
 use super::protocol::Secret;
 use super::reply::Refusal;
 use crate::market::Nanos;
+use crate::notify::{Kind, Level, Notice};
 use crate::vault::audit::{Action, Entry};
 use crate::vault::lockout::{Attempt, AttemptedName, LockoutChange};
 use crate::vault::users::{Credentials, HashError, User, Verified};
@@ -118,6 +119,9 @@ fn begin(house: &mut House, name: &str, caller: &Caller) -> Result<Begun, Failur
         Ok(attempt) => attempt,
         Err(locked) => {
             note(house, caller, Action::LoginLocked, name, "locked");
+            let text = format!("Somebody at {} tries to log in under a name that is locked.", caller.peer.ip);
+            // Whoever guesses at many names is told of once.
+            house.tell_people(Notice::new(Level::Routine, Kind::Login, "A login is locked", &text), caller.now);
             return Err(Failure::Locked { retry_after: locked.retry_after_s });
         }
     };

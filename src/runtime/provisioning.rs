@@ -438,7 +438,7 @@ fn env_fields(house: &House) -> SecretFields {
 }
 
 /// Whose books they are. All brokers that there are have accounts in dollars.
-fn identity(staged: &SecretFields) -> Identity {
+pub(super) fn identity(staged: &SecretFields) -> Identity {
     Identity {
         entity: value(staged, "entity_code").to_string(),
         jurisdiction: value(staged, "jurisdiction_code").to_string(),

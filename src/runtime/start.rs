@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use super::env_file::EnvFile;
 use super::house::House;
 use super::{BotState, Event, Exposure, provisioning};
-use crate::accounting::{Books, BooksError};
+use crate::accounting::BooksError;
 use crate::market::Nanos;
 use crate::settings::{Key, Settings};
 use crate::vault::audit::{Action, Entry};
@@ -158,7 +158,8 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
             faults.push(safe(&finding.error));
         }
         house.audit.note(Entry::new(now, &core, Action::SecretDecrypt, "start checks", "done"));
-        take_over(house, &mut faults);
+        take_over(house, &mut faults, now);
+        house.refresh_notices();
     }
     faults.sort();
     faults.dedup();
@@ -166,7 +167,7 @@ pub fn checks(house: &mut House, now: Nanos) -> Vec<String> {
 }
 
 /// Users, counts, limits, books, and whether the settings can be used.
-fn take_over(house: &mut House, faults: &mut Vec<String>) {
+fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
     let env = match secrets::read_text(&house.disk, &house.keys, TextFile::Env) {
         Ok(Some(text)) => EnvFile::parse(text.expose_secret()).map_err(|why| faults.push(why)).unwrap_or_default(),
         // That it cannot be read is among the faults already.
@@ -183,17 +184,9 @@ fn take_over(house: &mut House, faults: &mut Vec<String>) {
             faults.push(safe(&error));
         }
     }
-    house.books = match Books::open(Storage { disk: &house.disk, keys: &house.keys }) {
-        Ok(Some(books)) => Some(books),
-        Ok(None) => {
-            faults.push("the books are missing".to_string());
-            None
-        }
-        Err(error) => {
-            faults.push(safe_books(&error));
-            None
-        }
-    };
+    if let Err(fault) = house.open_books(now) {
+        faults.push(fault);
+    }
     let Ok(Some(text)) = secrets::read_text(&house.disk, &house.keys, TextFile::EnvBot) else { return };
     match Settings::parse(text.expose_secret(), ".env_bot") {
         Ok((settings, _)) => {

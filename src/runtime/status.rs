@@ -22,6 +22,7 @@ impl House {
         let settings = self.settings().ok().map(|stored| stored.settings.clone());
         let (bot_state, phase) = (self.bot_state().word(), self.phase());
         let killed = self.bot_state().is_halted();
+        let coa = self.coa_json();
         let windows = settings.as_ref().map(|settings| windows_json(settings, now));
         json!({
             "identity": identity,
@@ -61,7 +62,7 @@ impl House {
                 "alerts": self.alerts,
                 "faults": self.faults.len(),
             },
-            "coa": null,
+            "coa": coa,
         })
     }
 

@@ -94,6 +94,10 @@ impl Core {
             Op::SweepFile => api::results::file(self, List::Sweeps, input).await,
             Op::BacktestSeries => api::results::columns(self, List::Backtests, input).await,
             Op::SweepSeries => api::results::columns(self, List::Sweeps, input).await,
+            Op::LedgerExport => api::ledger::export(self, caller, input).await,
+            Op::CoaExport => api::chart::export(self, caller, input).await,
+            Op::TaxReport => api::reports::tax(self, caller, input).await,
+            Op::ActivityReport => api::reports::activity(self, caller, input).await,
             _ => Err(Refusal::not_found("There is no such file.")),
         }
     }
@@ -107,6 +111,7 @@ impl Core {
     ) -> Result<Reply, Refusal> {
         match op {
             Op::BackupUpload => api::backups::upload(self, caller, input, from).await,
+            Op::LedgerUpload => api::statements::upload(self, caller, input, from).await,
             _ => Err(Refusal::not_found("Nothing is taken in here.")),
         }
     }

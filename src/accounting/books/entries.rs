@@ -175,6 +175,14 @@ impl Books {
         Ok(self.ledger.read(read)?)
     }
 
+    /// Whether an entry could be added: what [`Books::create_entry`] checks.
+    ///
+    /// # Errors
+    /// A field is wrong, or debits are not credits.
+    pub fn check_entry(&self, draft: &EntryDraft) -> Result<(), BooksError> {
+        draft.check(&self.chart).map(drop)
+    }
+
     /// Adds an entry that a user wrote, and gives its id.
     ///
     /// # Errors
@@ -323,6 +331,11 @@ fn entry(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Entry> {
 
 pub(super) fn get(db: &Connection, id: i64) -> rusqlite::Result<Option<Entry>> {
     db.query_row(&format!("{ENTRY} WHERE id = ?1"), [id], |row| entry(db, row)).optional()
+}
+
+/// Whether there is an entry.
+pub(super) fn any(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM entries)", [], |row| row.get(0))
 }
 
 /// Every entry, the oldest book date first.

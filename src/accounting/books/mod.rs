@@ -166,19 +166,25 @@ pub struct Books {
 }
 
 impl Books {
-    /// Makes what is not there: the chart with the standard accounts, and an empty ledger. What is there stays, so that
-    /// an interrupted provisioning can be repeated.
+    /// Makes the chart with the standard accounts and an empty ledger. What is there stays, so that an interrupted
+    /// creation can be repeated: the ledger is made first, so an empty one without a chart is what a stop leaves.
     ///
     /// # Errors
-    /// A code or the currency is malformed, or a database can be neither saved nor opened.
+    /// A code or the currency is malformed, a database can be neither saved nor opened, or one was lost: there is a
+    /// chart without a ledger, or a ledger with entries without a chart.
     pub fn create(storage: Storage<'_>, identity: &Identity, now: Nanos) -> Result<Books, BooksError> {
         check_identity(identity)?;
         let Storage { disk, keys } = storage;
-        if Database::open(disk, keys, DatabaseFile::Ledger)?.is_none() {
-            Database::create(disk, keys, DatabaseFile::Ledger, LEDGER_SCHEMA, now)?;
+        let lost = || BooksError::Vault(VaultError::Missing { category: Category::Env });
+        let has_chart = Database::open(disk, keys, DatabaseFile::Coa)?.is_some();
+        match Database::open(disk, keys, DatabaseFile::Ledger)? {
+            None if has_chart => return Err(lost()),
+            None => drop(Database::create(disk, keys, DatabaseFile::Ledger, LEDGER_SCHEMA, now)?),
+            Some(ledger) if !has_chart && ledger.read(entries::any)? => return Err(lost()),
+            Some(_) => {}
         }
         // The first version goes in with the schema: there is no chart without accounts, not even for a moment.
-        if Database::open(disk, keys, DatabaseFile::Coa)?.is_none() {
+        if !has_chart {
             Database::create(disk, keys, DatabaseFile::Coa, &charting::first_version(identity, now)?, now)?;
         }
         Books::open(storage)?.ok_or_else(|| BooksError::Vault(VaultError::Missing { category: Category::Env }))
@@ -223,6 +229,18 @@ impl Books {
     /// The chart in force.
     pub fn chart(&self) -> &Chart {
         &self.chart
+    }
+
+    /// Opens both databases, or makes them where there never were any.
+    ///
+    /// # Errors
+    /// As [`Books::open`] and [`Books::create`].
+    pub fn open_or_create(storage: Storage<'_>, identity: &Identity, now: Nanos) -> Result<Books, BooksError> {
+        match Books::open(storage) {
+            Ok(Some(books)) => Ok(books),
+            Ok(None) | Err(BooksError::Vault(VaultError::Missing { .. })) => Books::create(storage, identity, now),
+            Err(error) => Err(error),
+        }
     }
 
     fn change_ledger<T>(

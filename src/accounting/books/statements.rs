@@ -175,6 +175,15 @@ impl Books {
         Ok(self.ledger.read(|db| db.prepare(&sql)?.query_map([open_only], discrepancy)?.collect())?)
     }
 
+    /// One discrepancy.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn discrepancy(&self, id: i64) -> Result<Option<Discrepancy>, BooksError> {
+        let sql = format!("{DISCREPANCY} WHERE id = ?1");
+        Ok(self.ledger.read(|db| db.query_row(&sql, [id], discrepancy).optional())?)
+    }
+
     /// Notes what was done about a discrepancy, once; [`Resolution::Book`] does it.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ fn activity_and_gains_of_a_year_are_rows_in_cents() {
 }
 
 /// Elements as they are opened and closed; panics where they do not nest.
-fn check_nesting(xml: &str) -> usize {
+pub(crate) fn check_nesting(xml: &str) -> usize {
     let mut open = Vec::new();
     let mut count = 0;
     let mut rest = &xml[xml.find("<OFX>").unwrap()..];

@@ -72,7 +72,7 @@ pub(super) fn d(text: &str) -> Decimal {
 }
 
 /// `buy 100 AAPL at 10.5`, with commission and regulatory fees.
-pub(super) fn fill(text: &str, commission: &str, fees: &str) -> Happening {
+pub(crate) fn fill(text: &str, commission: &str, fees: &str) -> Happening {
     let words: Vec<&str> = text.split(' ').collect();
     let [side, quantity, symbol, "at", price] = words[..] else { panic!("{text}") };
     let instrument = if symbol.contains('-') { Instrument::option(symbol) } else { Instrument::share(symbol) };

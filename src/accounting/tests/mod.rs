@@ -3,8 +3,8 @@
 mod chart;
 mod entries;
 mod events;
-mod exports;
-mod harness;
+pub(crate) mod exports;
+pub(crate) mod harness;
 mod random;
 mod statements;
 mod storage;

@@ -27,19 +27,30 @@ fn nothing_of_the_books_is_plain_on_the_disk() {
 }
 
 #[test]
-fn creating_again_makes_only_what_is_missing() {
+fn creating_again_goes_on_after_a_stop_and_replaces_nothing_that_was_lost() {
     let mut house = House::new();
+    let lost = |created: Result<Books, BooksError>| {
+        matches!(created.unwrap_err(), BooksError::Vault(VaultError::Missing { category: Category::Env }))
+    };
+    let path = |house: &House, file: DatabaseFile| house.folder.path().join(file.path());
+    let other = Identity { entity: "OTHER".into(), ..identity() };
+    // An empty ledger without a chart is what a stop leaves.
+    std::fs::remove_file(path(&house, DatabaseFile::Coa)).unwrap();
+    let storage = Storage { disk: &house.disk, keys: &house.keys };
+    assert!(lost(Books::open(storage).map(Option::unwrap)));
+    assert_eq!(Books::open_or_create(storage, &other, T0).unwrap().identity(), &other);
+    // What is there stays.
+    assert_eq!(Books::create(storage, &identity(), T0).unwrap().identity(), &other);
+
     house.post(Happening::Deposit { amount: d("100") });
     let storage = Storage { disk: &house.disk, keys: &house.keys };
-    let other = Identity { entity: "OTHER".into(), ..identity() };
-    let books = Books::create(storage, &other, T0).unwrap();
-    assert_eq!((books.cash().unwrap(), books.identity()), (d("100"), &identity()));
-
-    std::fs::remove_file(house.folder.path().join(DatabaseFile::Coa.path())).unwrap();
-    let missing = Books::open(storage).unwrap_err();
-    assert!(matches!(missing, BooksError::Vault(VaultError::Missing { category: Category::Env })));
-    let books = Books::create(storage, &other, T0).unwrap();
-    assert_eq!((books.cash().unwrap(), books.identity()), (d("100"), &other));
+    assert_eq!(Books::open_or_create(storage, &identity(), T0).unwrap().cash().unwrap(), d("100"));
+    let chart = std::fs::read(path(&house, DatabaseFile::Coa)).unwrap();
+    std::fs::remove_file(path(&house, DatabaseFile::Coa)).unwrap();
+    assert!(lost(Books::open_or_create(storage, &identity(), T0)), "a ledger with entries has lost its chart");
+    std::fs::write(path(&house, DatabaseFile::Coa), chart).unwrap();
+    std::fs::remove_file(path(&house, DatabaseFile::Ledger)).unwrap();
+    assert!(lost(Books::open_or_create(storage, &identity(), T0)), "a chart has lost its ledger");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::optimize::draws::{Draws, Purpose};
 const NEIGHBOURS: usize = 24;
 /// Points that are improved.
 const STARTS: usize = 6;
+/// A point nearer than this to one of the best, in length scales, is improved on its continuous axes.
+const NEAR: f64 = 1.0;
 /// Values of a discrete parameter that are all looked at; of more, only some.
 const FLIPS: u64 = 16;
 
@@ -123,17 +125,30 @@ impl Search<'_> {
         starts
     }
 
-    /// The best point that is reached from this one by changing the continuous coordinates together and the
-    /// discrete ones one by one.
+    /// Whether the continuous coordinates of a point are improved: not when it is far from the best ones.
+    ///
+    /// What is far promises by its uncertainty alone, and that is greatest in the corners of the cube, of which
+    /// there are 2^d and of which most say nothing about the inside. Left where it is, a point of the lattice
+    /// explores in proportion to the volume. Before anything is feasible the way there may be far.
+    fn is_climbed(&self, point: &Point) -> bool {
+        let weights: Vec<f64> = self.lengths.iter().map(|l| 1.0 / (l * l)).collect();
+        let is_near =
+            |best: &Point| self.encoding.axes.distance(&point.features, &best.features, &weights) < NEAR * NEAR;
+        self.acquisition.objective.is_none() || self.best.iter().any(is_near)
+    }
+
+    /// The best point that is reached from this one by changing the continuous coordinates together, when it is
+    /// near one of the best, and the discrete ones one by one.
     fn improved(
         &self,
         (mut point, mut value): (Point, f64),
         taken: &impl Fn(&Point) -> bool,
         work: &mut Work,
     ) -> (Point, f64) {
+        let is_climbed = self.is_climbed(&point);
         for _ in 0..3 {
             let before = value;
-            if let Some(better) = self.climbed(&point, value, work) {
+            if is_climbed && let Some(better) = self.climbed(&point, value, work) {
                 (point, value) = better;
             }
             let mut flipped = false;
@@ -228,4 +243,52 @@ impl Search<'_> {
 /// By falling promise; what was found earlier comes first among equals.
 fn sort(found: &mut [(Point, f64)]) {
     found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gaussian_process::{GaussianProcess, Prior};
+    use super::*;
+    use crate::optimize::{Domain, Parameter, Sobol};
+
+    #[test]
+    fn near_the_best_the_point_that_promises_most_is_climbed_to_and_far_from_it_the_lattice_stays() {
+        let domain = Domain::Float { low: 0.0, high: 1.0, step: None, log: false };
+        let axis = |name: &str| Parameter { name: name.to_string(), domain: domain.clone(), condition: None };
+        let space = Space::new(vec![axis("x"), axis("y"), axis("z")]).unwrap();
+        let encoding = Encoding::new(&space);
+        // A valley at the centre, lower on the side of the second point.
+        let points = vec![vec![0.5; 3], vec![0.55, 0.5, 0.5], vec![0.4, 0.5, 0.5], vec![0.5, 0.6, 0.4]];
+        let hyperparameters = vec![libm::log(0.2), libm::log(0.2), libm::log(0.2), 0.0, -20.0];
+        let prior = Prior::new(3, false);
+        let values = vec![-1.0, -1.1, 0.5, 0.5];
+        let model = GaussianProcess::with(&encoding.axes, points.clone(), values, &prior, hyperparameters).unwrap();
+        let best = [Point { unit: points[1].clone(), features: points[1].clone() }];
+        let sobol = Sobol::new(3, 5);
+        let lattice: Vec<Vec<f64>> = (0..64).map(|number| sobol.point(number)).collect();
+        // Against the best loss the valley promises more; against a loss out of its reach, the uncertain rest.
+        for (incumbent, is_near) in [(-1.1, true), (-2.5, false)] {
+            let acquisition = Acquisition { objective: Some((&model, incumbent)), constraints: Vec::new() };
+            let search = Search {
+                space: &space,
+                encoding: &encoding,
+                acquisition: &acquisition,
+                region: &Region::whole(3),
+                best: &best,
+                lengths: &[0.2; 3],
+                lattice: &lattice,
+                seed: 5,
+                trial: 9,
+            };
+            let (first, promise) = search.ranked(|_| false).remove(0);
+            assert_eq!(search.is_climbed(&first), is_near, "{first:?}");
+            let candidates = search.candidates();
+            assert_eq!(candidates[..64].contains(&first.unit), !is_near, "{first:?}");
+            // Nothing that was not climbed promises more.
+            let mut work = Work::default();
+            for unit in candidates {
+                assert!(acquisition.value(&encoding.point(&space, unit).features, &mut work) <= promise);
+            }
+        }
+    }
 }

@@ -153,6 +153,7 @@ fn change(house: &mut House, caller: &Caller, group: Group, values: BTreeMap<Str
     if let Some(settings) = settings {
         house.take_settings(settings);
     }
+    house.refresh_notices();
     Ok(Reply::json(json!({ "category": group.word(), "changed": names, "settings_version": version })))
 }
 

@@ -11,6 +11,9 @@ use crate::runtime::protocol::Reply;
 use crate::runtime::reply::Refusal;
 use crate::vault::checks;
 
+/// From this part of its room on the ledger is reported as nearly full.
+const MOST_FULL: f64 = 0.9;
+
 /// `GET /api/v1/status`.
 pub fn get(house: &mut House, caller: &Caller) -> Result<Reply, Refusal> {
     Ok(Reply::json(house.status_json(caller.now)))
@@ -28,6 +31,18 @@ pub async fn self_check(core: &Arc<Core>, caller: &Arc<Caller>) -> Result<Reply,
 }
 
 impl House {
+    /// What is wrong with the books: every entry balances, positions equal their lots, and there is room for more.
+    fn books_fault(&self) -> Option<String> {
+        let Some(books) = &self.books else { return Some("the books are not open".to_string()) };
+        let (Ok(mut faults), Ok(full)) = (books.check(), books.fullness()) else {
+            return Some("the books cannot be read".to_string());
+        };
+        if full > MOST_FULL {
+            faults.push(format!("the ledger is full to {:.0} %", full * 100.0));
+        }
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+
     /// The checks of what this process holds in memory.
     fn self_checks(&mut self, now: crate::market::Nanos) -> Vec<Value> {
         let check = |module: &str, detail: Option<String>| json!({ "module": module, "ok": detail.is_none(), "detail": detail.unwrap_or_default() });
@@ -37,13 +52,21 @@ impl House {
             0 => Some("there is no user, or they cannot be read".to_string()),
             _ => None,
         };
+        let books = self.books_fault();
         let state = (!self.faults.is_empty()).then(|| self.faults.join("; "));
-        vec![
+        let mut checks = vec![
             check("audit", audit),
             check("settings", settings),
             check("users", users),
+            check("books", books),
             check("state", state),
             json!({ "module": "broker", "ok": true, "detail": "not connected: there is no session" }),
-        ]
+        ];
+        let channels = self.notifier.self_check().into_iter().map(|state| {
+            let module = format!("notify {}", state.channel.word());
+            json!({ "module": module, "ok": state.ok, "detail": state.detail })
+        });
+        checks.extend(channels);
+        checks
     }
 }

@@ -6,6 +6,7 @@
 //! | `unresolved_orders.log` | orders that were rejected or whose end is not known |
 //! | `error_tracebacks.log` | failures inside the program, with the id of the request |
 //! | `core.log` | messages of the core process |
+//! | `notifications.log` | notices to people, and what became of each |
 //!
 //! A log that has grown to [`MOST_BYTES`] is set aside as `....log.1` and begun anew.
 
@@ -44,6 +45,9 @@ pub enum LogName {
     /// Messages of the core process; not shown in pages.
     #[serde(rename = "core.log")]
     Core,
+    /// Notices to people; not shown in pages.
+    #[serde(rename = "notifications.log")]
+    Notifications,
 }
 
 impl LogName {
@@ -60,6 +64,7 @@ impl LogName {
             LogName::UnresolvedOrders => "unresolved_orders.log",
             LogName::ErrorTracebacks => "error_tracebacks.log",
             LogName::Core => "core.log",
+            LogName::Notifications => "notifications.log",
         }
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::market::Nanos;
 use crate::runtime::gate::csrf_before_login;
-use crate::runtime::protocol::{CookieChange, Peer, Reply, Request, Secret, Verb};
+use crate::runtime::protocol::{CookieChange, Peer, Reply, Request, Secret, Verb, write_frame};
 use crate::runtime::provisioning::{Next, advance};
 use crate::runtime::routes::Method;
 use crate::runtime::{BotState, Core, House, Op, Route};
@@ -174,6 +174,23 @@ impl Bot {
         self.runtime.block_on(self.core.answer(request))
     }
 
+    /// Transfers a file: the answer and the data, for frames that the browser sends.
+    pub fn transfer(&self, mut request: Request, frames: &[&[u8]]) -> (Reply, Vec<u8>) {
+        request.verb = Verb::Transfer;
+        self.block_on(async {
+            let mut wire = Vec::new();
+            for frame in frames {
+                write_frame(&mut wire, frame).await.unwrap();
+            }
+            let sending = self.core.transfer(request, &mut wire.as_slice()).await;
+            let mut data = Vec::new();
+            if let Some(mut from) = sending.data {
+                tokio::io::AsyncReadExt::read_to_end(&mut from, &mut data).await.unwrap();
+            }
+            (sending.reply, data)
+        })
+    }
+
     /// Asks the core several things at once.
     pub fn answer_at_once(&self, requests: Vec<Request>) -> Vec<Reply> {
         self.runtime.block_on(async {
@@ -261,6 +278,19 @@ impl Browser<'_> {
     /// As [`Browser::get`], with parameters of the path.
     pub fn get_with(&mut self, op: Op, params: &[(&str, &str)]) -> Reply {
         self.send(self.request(op, params, "", String::new()))
+    }
+
+    /// As [`Browser::get_with`], with a query.
+    pub fn query(&mut self, op: Op, params: &[(&str, &str)], query: &str) -> Reply {
+        let request = Request { query: query.to_string(), ..self.request(op, params, "", String::new()) };
+        self.send(request)
+    }
+
+    /// Loads a file.
+    pub fn download(&self, op: Op, query: &str) -> (Reply, String) {
+        let request = Request { query: query.to_string(), ..self.request(op, &[], "", String::new()) };
+        let (reply, data) = self.bot.transfer(request, &[]);
+        (reply, String::from_utf8(data).unwrap())
     }
 
     /// Sends a form.

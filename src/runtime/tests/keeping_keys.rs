@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::harness::{ADMIN, Bot, PASSWORD, wrong};
 use crate::market::SECOND;
-use crate::runtime::protocol::{Reply, Request, Verb, write_frame};
+use crate::runtime::protocol::Reply;
 use crate::runtime::{BotState, Op};
 use crate::vault::Category;
 
@@ -105,23 +105,6 @@ fn backups_are_made_listed_and_restored_and_end_all_sessions() {
     assert_eq!(bot.logged_in(ADMIN).json(Op::BackupRestore, &missing, &body).status, 404);
 }
 
-/// What a transfer gives: the answer and the data.
-fn transfer(bot: &Bot, mut request: Request, frames: &[&[u8]]) -> (Reply, Vec<u8>) {
-    request.verb = Verb::Transfer;
-    bot.block_on(async {
-        let mut wire = Vec::new();
-        for frame in frames {
-            write_frame(&mut wire, frame).await.unwrap();
-        }
-        let sending = bot.core.transfer(request, &mut wire.as_slice()).await;
-        let mut data = Vec::new();
-        if let Some(mut from) = sending.data {
-            tokio::io::AsyncReadExt::read_to_end(&mut from, &mut data).await.unwrap();
-        }
-        (sending.reply, data)
-    })
-}
-
 #[test]
 fn a_portable_backup_leaves_and_comes_back() {
     let bot = Bot::registered();
@@ -129,21 +112,21 @@ fn a_portable_backup_leaves_and_comes_back() {
     let body = json!({ "kind": "portable", "passphrase": "correct horse battery" });
     let name = browser.json(Op::BackupCreate, &[], &body).body["name"].as_str().unwrap().to_string();
     let request = browser.request(Op::BackupDownload, &[("name", &name)], "", String::new());
-    let (reply, content) = transfer(&bot, request, &[]);
+    let (reply, content) = bot.transfer(request, &[]);
     let download = reply.download.unwrap();
     assert_eq!((download.filename.as_str(), download.bytes), (name.as_str(), Some(content.len() as u64)));
     assert!(content.starts_with(b"tbot-portable-1 scrypt"));
-    let (reply, _) = transfer(&bot, browser.request(Op::BackupDownload, &[("name", "x")], "", String::new()), &[]);
+    let (reply, _) = bot.transfer(browser.request(Op::BackupDownload, &[("name", "x")], "", String::new()), &[]);
     assert_eq!(reply.status, 404);
     bot.wait(2 * SECOND);
     let upload = |body: Value| browser.request(Op::BackupUpload, &[], "application/json", body.to_string());
     let (first, second) = content.split_at(1000);
     let password = json!({ "current_password": PASSWORD });
-    let (reply, _) = transfer(&bot, upload(password.clone()), &[first, second, b""]);
+    let (reply, _) = bot.transfer(upload(password.clone()), &[first, second, b""]);
     assert_eq!((reply.status, &reply.body["kind"]), (201, &json!("portable")), "{}", reply.body);
-    assert_eq!(transfer(&bot, upload(json!({})), &[first, second, b""]).0.status, 422, "no password");
-    assert_eq!(wrong(&transfer(&bot, upload(password.clone()), &[b"nonsense", b""]).0), ["file"]);
-    assert_eq!(transfer(&bot, upload(password), &[first]).0.status, 400, "the browser went away");
+    assert_eq!(bot.transfer(upload(json!({})), &[first, second, b""]).0.status, 422, "no password");
+    assert_eq!(wrong(&bot.transfer(upload(password.clone()), &[b"nonsense", b""]).0), ["file"]);
+    assert_eq!(bot.transfer(upload(password), &[first]).0.status, 400, "the browser went away");
     assert_eq!(bot.logged_in(ADMIN).get(Op::Backups).body["backups"].as_array().unwrap().len(), 2);
 }
 

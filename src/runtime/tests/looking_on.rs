@@ -34,10 +34,11 @@ fn the_status_makes_nothing_up() {
     let status = bot.logged_in(ADMIN).get(Op::Status).body;
     assert_eq!(status["identity"]["bot_identity"], "ACME_US_SIM_BOT1");
     assert_eq!((&status["bot_state"], &status["phase"]), (&json!("idle"), &json!("main")));
-    for path in ["/session", "/mode", "/trades/pnl", "/trades/win_rate", "/float/actual", "/risk/daily_loss", "/coa"] {
+    for path in ["/session", "/mode", "/trades/pnl", "/trades/win_rate", "/float/actual", "/risk/daily_loss"] {
         assert_eq!(status.pointer(path), Some(&Value::Null), "{path}");
     }
     assert_eq!(status["broker"], json!({ "name": "SIM", "configured": true, "health": "not connected" }));
+    assert_eq!((&status["coa"]["coa_version"], &status["coa"]["entity"]), (&json!("1"), &json!("ACME")));
     // 2026-01-05 is a Monday.
     assert_eq!(status["windows"]["strategies"][0]["start_utc"], "2026-01-05T14:30:00.000000000Z");
 }
@@ -49,7 +50,24 @@ fn the_self_check_names_every_module() {
     let checks = checks.as_array().unwrap();
     assert!(checks.iter().all(|check| check["ok"] == true), "{checks:?}");
     let modules: Vec<&str> = checks.iter().map(|check| check["module"].as_str().unwrap()).collect();
-    assert_eq!(modules, ["keys", "files", "secrets", "audit", "settings", "users", "state", "broker"]);
+    assert_eq!(
+        modules,
+        [
+            "keys",
+            "files",
+            "secrets",
+            "audit",
+            "settings",
+            "users",
+            "books",
+            "state",
+            "broker",
+            "notify pagerduty",
+            "notify sms",
+            "notify slack",
+            "notify email"
+        ]
+    );
     std::fs::write(bot.folder.path().join("storage/secrets/smtp_credentials.json.enc"), "x").unwrap();
     let checks = bot.logged_in(ADMIN).get(Op::SelfCheck).body;
     assert!(checks.to_string().contains("'smtp' cannot be decrypted"), "{checks}");

@@ -153,7 +153,7 @@ fn nothing_is_changed_without_the_token_of_the_session_or_from_elsewhere() {
 }
 
 /// Roles as the contract gives them, written down here once more: A for admins, V for everybody who is logged in.
-const CONTRACT: [(&str, &str, char); 43] = [
+const CONTRACT: [(&str, &str, char); 57] = [
     ("get", "/main", 'V'),
     ("get", "/status", 'V'),
     ("get", "/settings", 'V'),
@@ -197,6 +197,20 @@ const CONTRACT: [(&str, &str, char); 43] = [
     ("get", "/api/v1/users", 'A'),
     ("post", "/api/v1/users", 'A'),
     ("delete", "/api/v1/users/{id}", 'A'),
+    ("get", "/api/v1/ledger", 'V'),
+    ("post", "/api/v1/ledger/entries", 'A'),
+    ("put", "/api/v1/ledger/entries/{id}", 'A'),
+    ("post", "/api/v1/ledger/upload", 'A'),
+    ("post", "/api/v1/ledger/reconcile", 'A'),
+    ("get", "/api/v1/ledger/discrepancies", 'V'),
+    ("post", "/api/v1/ledger/discrepancies/{id}/resolve", 'A'),
+    ("get", "/api/v1/ledger/export", 'V'),
+    ("get", "/api/v1/coa", 'V'),
+    ("get", "/api/v1/coa/export", 'V'),
+    ("get", "/api/v1/coa/history", 'V'),
+    ("put", "/api/v1/coa", 'A'),
+    ("get", "/api/v1/reports/tax", 'V'),
+    ("get", "/api/v1/reports/activity", 'V'),
 ];
 
 #[test]

@@ -117,6 +117,8 @@ actions! {
     JobSubmit = "job.submit",
     /// A backtest or sweep was cancelled.
     JobCancel = "job.cancel",
+    /// A channel of notices was tried.
+    NotifyTest = "notify.test",
     /// The bot's state changed.
     StateChange = "state.change",
 }

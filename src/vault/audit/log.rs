@@ -75,6 +75,11 @@ impl Log {
         self.live = None;
     }
 
+    /// What was wrong with the log before this one, as far as it was read.
+    pub(super) fn known_origin(&self) -> Option<&Origin> {
+        self.live.as_ref()?.origin.as_ref()
+    }
+
     pub(super) fn keys(&self) -> &KeyLines {
         &self.keys
     }

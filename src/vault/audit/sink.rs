@@ -130,6 +130,11 @@ impl Audit {
         let _ = self.flush(now);
     }
 
+    /// The first entry that was found wrong, if the log was set aside as broken. Reads nothing.
+    pub fn broken_from(&self) -> Option<u64> {
+        self.log.as_ref()?.known_origin().map(|origin| origin.first_bad_seq)
+    }
+
     /// How many entries wait.
     pub fn waiting(&self) -> usize {
         self.waiting.len()

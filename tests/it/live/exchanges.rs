@@ -151,7 +151,7 @@ fn too_much_of_anything_is_refused_with_the_headers_of_every_answer() {
         (405, admin.send("TRACE", "/api/v1/status", &[], b"")),
         (405, admin.send("BREW", "/api/v1/status", &[], b"")),
         (405, admin.send("DELETE", "/api/v1/settings", &json_type, b"")),
-        (404, admin.get("/api/v1/ledger")),
+        (404, admin.get("/api/v1/nothing")),
     ];
     for (status, answer) in answers {
         assert_eq!(answer.status, status, "{}", answer.text());

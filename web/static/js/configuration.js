@@ -1,6 +1,6 @@
 // The configuration: one form in the first run, one for each category later.
 
-import { api, byId, outcome, ready, showFaults } from './shared_utils.js';
+import { api, busy, byId, el, outcome, ready, showFaults } from './shared_utils.js';
 import { ask } from './dialog.js';
 import { startPanel } from './panel.js';
 
@@ -117,6 +117,29 @@ async function save(part) {
   }
   await load();
   outcome(said, 'Saved.', 'good');
+}
+
+/** The channels of notices that a category configures, with their names. */
+const CHANNELS = { smtp: [['email', 'e-mail']], alerts: [['slack', 'Slack'], ['pagerduty', 'PagerDuty'], ['sms', 'SMS']] };
+
+/** Sends a test with what is stored. */
+async function test(part, channel, name) {
+  const said = part.querySelector('.outcome');
+  outcome(said, `Sending a test by ${name} ...`);
+  try {
+    const { ok, detail } = await api('/api/v1/notifications/test', { method: 'POST', body: { channel } });
+    outcome(said, ok ? `The test by ${name} was sent.` : `The test by ${name} was not delivered: ${detail}.`, ok ? 'good' : 'bad');
+  } catch (error) {
+    outcome(said, error.message, 'bad');
+  }
+}
+
+if (!isHalted) {
+  for (const part of parts) {
+    for (const [channel, name] of CHANNELS[part.dataset.category] ?? []) {
+      part.querySelector('.outcome').before(el('button', { type: 'button', on: { click: ({ currentTarget }) => busy(currentTarget, () => test(part, channel, name)) } }, `Test ${name}`));
+    }
+  }
 }
 
 for (const part of parts) {
