@@ -63,7 +63,7 @@ pub fn spawn(core: &Arc<Core>, task: Task) {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::setpriority_process(None, LOWEST);
         let Task { mut record, spec, date, by } = task;
-        let ended = catch_unwind(AssertUnwindSafe(|| run(&own, &mut record, spec, date)));
+        let ended = catch_unwind(AssertUnwindSafe(|| alone(|| run(&own, &mut record, spec, date))));
         let (state, message) = match ended {
             Ok(Ok(())) => (State::Finished, None),
             Ok(Err(Early::Stopped(state))) => (state, None),
@@ -75,6 +75,13 @@ pub fn spawn(core: &Arc<Core>, task: Task) {
     if begun.is_err() {
         end(core, &mut record, State::Failed, Some("The system gave no thread.".to_string()), &by);
     }
+}
+
+/// Does work that would divide itself among the threads of the process on one thread, of the priority of this one. The
+/// threads of the process, which others use, would be made with this priority if this work were the first to use them.
+fn alone(work: impl FnOnce() -> Result<(), Early> + Send) -> Result<(), Early> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "test mode".to_string()).build();
+    pool.map_err(Early::failed)?.install(work)
 }
 
 fn end(core: &Core, record: &mut Record, state: State, message: Option<String>, by: &Actor) {

@@ -103,8 +103,9 @@ function sessionLine(line) {
   const { time: at = '', strategy, warning, note, side, qty, instrument, type, state, reason } = JSON.parse(line);
   const who = strategy ? `[${strategy}] ` : '';
   if (warning ?? note) return logLine({ at, rank: 'warn', event: 'warning', text: `${who}${warning ?? note}` });
-  const rank = state === 'rejected' || state === 'unknown' ? 'warn' : 'info';
-  return logLine({ at, rank, event: `order.${state}`, text: `${who}${side} ${number(qty, qty % 1 === 0 ? 0 : 4)} ${instrument} ${type}${reason ? `: ${reason}` : ''}` });
+  const became = String(state).toLowerCase();
+  const rank = became === 'rejected' || became === 'unknown' ? 'warn' : 'info';
+  return logLine({ at, rank, event: `order.${became}`, text: `${who}${side} ${number(qty, qty % 1 === 0 ? 0 : 4)} ${instrument} ${type}${reason ? `: ${reason}` : ''}` });
 }
 
 /** Shows how the test stands; `lines` and `equity` are what is new. */
@@ -169,7 +170,7 @@ function showResults() {
   if (results.length === 0) return empty('No test has ended yet. Start one above.');
   const names = [...new Set(results.flatMap(({ strategies }) => strategies.map(({ strategy }) => strategy)))];
   return table('Results of tests', [
-    { title: 'Started (UTC), written to', cell: (test) => [time(test.started_utc), el('div', { class: 'hint mono' }, `${test.folder}/`)] },
+    { title: 'Started (UTC), written to', wrap: true, cell: (test) => [time(test.started_utc), el('div', { class: 'hint mono' }, `${test.folder}/`)] },
     { title: 'State', cell: (test) => stateTag(test.state) },
     { title: 'Data', cell: (test) => `${test.data}, ${test.date}` },
     { title: 'Trades', number: true, cell: (test) => count(test.trades) },
