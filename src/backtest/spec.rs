@@ -36,6 +36,19 @@ pub struct AccountSpec {
     pub borrow_rate: f64,
 }
 
+impl Default for AccountSpec {
+    /// A margin account after Regulation T, at 6 % for cash and 0.3 % for shares.
+    fn default() -> AccountSpec {
+        AccountSpec {
+            kind: "margin".to_string(),
+            initial_margin: 0.5,
+            maintenance_margin: 0.25,
+            margin_rate: 0.06,
+            borrow_rate: 0.003,
+        }
+    }
+}
+
 /// The text of an input file, kept with the run so that it can be repeated without the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputFile {
@@ -83,6 +96,8 @@ pub enum SpecError {
     Line(#[from] crate::strategies::LineError),
     #[error("{file}, line {line}: {reason}")]
     Borrow { file: String, line: u64, reason: String },
+    #[error("BROKER_NAME {0} has no commission model; give --commission")]
+    NoCommission(String),
     #[error("account '{0}' is not cash or margin")]
     Account(String),
     #[error("fill rule quote needs quotes, which {0} does not have (columns bid and ask, or bid_open..ask_close)")]
@@ -117,6 +132,54 @@ impl RunSpec {
             .map(|name| StrategyChoice { name: name.to_string(), params: BTreeMap::new() })
             .collect();
         if chosen.is_empty() { Err(SpecError::NoStrategy) } else { Ok(chosen) }
+    }
+
+    /// The run that settings ask for where nobody says more: their strategies and costs, a margin account, seed 1.
+    ///
+    /// # Errors
+    /// No strategy, or a broker without commission model.
+    pub fn of_settings(settings: Settings, data: LoadOptions, cash: f64) -> Result<RunSpec, SpecError> {
+        Ok(RunSpec {
+            data,
+            strategies: RunSpec::strategies_of(&settings)?,
+            cash,
+            seed: 1,
+            fill: FillRule::Path.to_string(),
+            commission: RunSpec::commission_of(&settings)?.to_string(),
+            slippage: RunSpec::slippage_of(&settings).to_string(),
+            latency_ms: settings.int(Key::SimulatedLatencyMs) as u32,
+            participation: 0.0,
+            limit_penetrate: false,
+            account: AccountSpec::default(),
+            borrow: None,
+            orders: None,
+            signals: None,
+            settings,
+        })
+    }
+
+    /// The commission model of BROKER_NAME.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn commission_of(settings: &Settings) -> Result<Commission, SpecError> {
+        let broker = settings.text(Key::BrokerName);
+        Commission::of_broker(broker).ok_or_else(|| SpecError::NoCommission(broker.to_string()))
+    }
+
+    /// The slippage model that the settings ask for.
+    pub fn slippage_of(settings: &Settings) -> Slippage {
+        if !settings.flag(Key::EnableSlippageModel) {
+            return Slippage::None;
+        }
+        match settings.text(Key::SlippageSimulationType) {
+            "rule_based" => Slippage::RuleBased(0.1),
+            "randomized" => Slippage::Normal {
+                mean_pct: settings.percent(Key::SlippageMeanPct).get(),
+                stddev_pct: settings.percent(Key::SlippageStddevPct).get(),
+            },
+            _ => Slippage::None,
+        }
     }
 
     /// Checked parameters of every strategy, defaults included.

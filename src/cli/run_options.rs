@@ -145,7 +145,7 @@ impl RunOptions {
             seed: self.seed,
             fill: self.fill.to_string(),
             commission: self.commission(&settings)?.to_string(),
-            slippage: self.slippage.unwrap_or_else(|| slippage_of(&settings)).to_string(),
+            slippage: self.slippage.unwrap_or_else(|| RunSpec::slippage_of(&settings)).to_string(),
             latency_ms: match self.latency_ms {
                 Some(latency) => latency,
                 None => u32::try_from(settings.int(Key::SimulatedLatencyMs)).map_err(CliError::input)?,
@@ -186,9 +186,7 @@ impl RunOptions {
         if let Some(commission) = self.commission {
             return Ok(commission);
         }
-        let broker = settings.text(Key::BrokerName);
-        Commission::of_broker(broker)
-            .ok_or_else(|| CliError::Input(format!("BROKER_NAME {broker} has no commission model; give --commission")))
+        RunSpec::commission_of(settings).map_err(CliError::input)
     }
 
     /// The strategies with the parameters that are addressed to them.
@@ -250,25 +248,30 @@ impl RunOptions {
     }
 }
 
-/// The slippage model that the settings ask for.
-fn slippage_of(settings: &Settings) -> Slippage {
-    if !settings.flag(Key::EnableSlippageModel) {
-        return Slippage::None;
-    }
-    match settings.text(Key::SlippageSimulationType) {
-        "rule_based" => Slippage::RuleBased(0.1),
-        "randomized" => Slippage::Normal {
-            mean_pct: settings.percent(Key::SlippageMeanPct).get(),
-            stddev_pct: settings.percent(Key::SlippageStddevPct).get(),
-        },
-        _ => Slippage::None,
-    }
-}
-
 /// The text of an input file.
 fn input(path: Option<&Path>) -> Result<Option<InputFile>, CliError> {
     let Some(path) = path else { return Ok(None) };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| CliError::Input(format!("{name}: {error}")))?;
     Ok(Some(InputFile { name, text }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Source;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: RunOptions,
+    }
+
+    #[test]
+    fn without_options_a_run_is_that_of_its_settings() {
+        let line = <Line as clap::Parser>::parse_from(["tbot", "--data", "generated_minutes"]);
+        let data = crate::data::LoadOptions::new(Source::Named("generated_minutes".to_string()));
+        let of_settings = RunSpec::of_settings(Settings::default(), data, 100_000.0).unwrap();
+        assert_eq!(line.options.to_spec().unwrap(), of_settings);
+    }
 }

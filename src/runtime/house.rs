@@ -11,7 +11,8 @@ use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
-use super::{BotState, Phase, StateError, StateFile, phase, start};
+use super::test_mode::TestMode;
+use super::{BotState, Phase, StateError, StateFile, phase, start, test_mode};
 use crate::accounting::Books;
 use crate::market::Nanos;
 use crate::notify::Notifier;
@@ -64,6 +65,8 @@ pub struct House {
     pub version: String,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// TEST_MODE.
+    pub test: Arc<TestMode>,
     /// What tells people.
     pub notifier: Notifier,
     /// How many alerts were given since the start.
@@ -114,11 +117,13 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            test: Arc::default(),
             notifier: Notifier::default(),
             alerts: 0,
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
+        test_mode::end_what_was_left(&mut house, now);
         Ok(house)
     }
 

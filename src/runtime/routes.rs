@@ -221,6 +221,10 @@ routes! {
     ControlStop: Post "/api/v1/control/stop", Api, MAIN, Admin, Deed; "Stops the session and closes its positions in order."
     ControlKill: Post "/api/v1/control/kill", Api, HALTED, Admin, Deed; "Stops everything and closes all positions at once."
     ControlAcknowledge: Post "/api/v1/control/acknowledge", Api, HALTED, Admin, Deed; "Ends a halt, if every start check passes."
+    // TEST_MODE.
+    Test: Get "/api/v1/test", Api, MAIN, Admin, Polling; "The test that runs, and the results of those before."
+    TestStart: Post "/api/v1/test/start", Api, MAIN, Admin, Deed; "Runs the strategies over a day, apart from live data."
+    TestReset: Post "/api/v1/test/reset", Api, MAIN, Admin, Deed; "Stops the test that runs; if none does, removes the results."
     // Keys, backups, audit, logs.
     Keys: Get "/api/v1/keys", Api, HALTED, Admin, Deed; "Fingerprints of all keys."
     KeyRotate: Post "/api/v1/keys/{category}/rotate", Api, HALTED, Admin, Deed; "Gives a category a new key and encrypts its files again."

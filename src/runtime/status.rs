@@ -32,6 +32,7 @@ impl House {
             "mode": null,
             "session": null,
             "windows": windows,
+            "test_mode": self.test.is_active(),
             // There was no session since the start of the program: nothing was counted and nothing can be computed.
             "trades": {
                 "signals": 0, "entries": 0, "exits": 0, "pnl": null, "cumulative_pnl": null, "win_rate": null,

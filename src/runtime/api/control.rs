@@ -48,6 +48,7 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
     }
     let caller = Arc::clone(caller);
     core.work(move |house| {
+        house.refuse_in_test()?;
         // The table knows where a session may begin; nothing is changed yet.
         house.bot_state().next(Event::Start).map_err(|error| Refusal::from(StateError::from(error)))?;
         let settings = &house.settings()?.settings;

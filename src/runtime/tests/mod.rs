@@ -14,4 +14,5 @@ mod looking_on;
 mod managing_users;
 mod registering;
 mod telling_people;
+mod testing;
 mod walking_routes;
