@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::CliError;
 use super::live::{self, DataDir};
 use crate::runtime::logs::{Messages, panic_hook};
-use crate::runtime::{Core, run_in_background, server};
+use crate::runtime::{Core, run_in_background, server, test_mode};
 
 /// The core process of the live system: owns keys, secrets, databases and the bot. Listens on control/core.sock of its
 /// data folder and nowhere else.
@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         eprintln!("core: {} is {}", root.display(), core.with(|house| house.bot_state()));
         core.jobs.start(std::env::current_exe().map_err(CliError::failed)?).map_err(CliError::failed)?;
         let jobs = std::sync::Arc::clone(&core.jobs);
+        let test = core.with(|house| Arc::clone(&house.test));
         if let Some(token) = core.with(|house| house.setup.announce()) {
             eprintln!("core: setup token: {}", token.expose());
         }
@@ -46,6 +47,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }));
         server::serve(core, listener, stop).await;
         jobs.stop().await;
+        test.stop(test_mode::State::Interrupted);
+        // One that does not end in time is ended by the next start.
+        let _ = tokio::task::spawn_blocking(move || test.wait_for_end(std::time::Duration::from_secs(5))).await;
         let _ = ending.send(true);
         let _ = background.await;
         tracing::info!("stopped");

@@ -255,3 +255,23 @@ fn input(path: Option<&Path>) -> Result<Option<InputFile>, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| CliError::Input(format!("{name}: {error}")))?;
     Ok(Some(InputFile { name, text }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Source;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: RunOptions,
+    }
+
+    #[test]
+    fn without_options_a_run_is_that_of_its_settings() {
+        let line = <Line as clap::Parser>::parse_from(["tbot", "--data", "generated_minutes"]);
+        let data = crate::data::LoadOptions::new(Source::Named("generated_minutes".to_string()));
+        let of_settings = RunSpec::of_settings(Settings::default(), data, 100_000.0).unwrap();
+        assert_eq!(line.options.to_spec().unwrap(), of_settings);
+    }
+}

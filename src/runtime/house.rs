@@ -11,8 +11,9 @@ use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
+use super::test_mode::TestMode;
 use super::trading::Trading;
-use super::{BotState, Phase, StateError, StateFile, phase, start};
+use super::{BotState, Phase, StateError, StateFile, phase, start, test_mode};
 use crate::accounting::Books;
 use crate::market::Nanos;
 use crate::notify::Notifier;
@@ -65,6 +66,8 @@ pub struct House {
     pub version: String,
     /// The logs.
     pub logs: Arc<LogBook>,
+    /// TEST_MODE.
+    pub test: Arc<TestMode>,
     /// What tells people.
     pub notifier: Notifier,
     /// How many alerts were given since the start.
@@ -117,6 +120,7 @@ impl House {
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),
+            test: Arc::default(),
             notifier: Notifier::default(),
             alerts: 0,
             trading: Trading::default(),
@@ -124,6 +128,7 @@ impl House {
         };
         start::begin(&mut house, repaired, readable, now);
         house.trading = Trading::left_in(house.bot_state());
+        test_mode::end_what_was_left(&mut house, now);
         Ok(house)
     }
 

@@ -35,6 +35,7 @@ pub mod status;
 pub mod stored_settings;
 pub mod streams;
 mod subscribe;
+pub mod test_mode;
 pub mod trading;
 pub mod transfer;
 

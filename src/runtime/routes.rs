@@ -224,6 +224,10 @@ routes! {
     OrdersPending: Get "/api/v1/orders/pending", Api, MAIN, Viewer, Polling; "Orders that wait for confirmation."
     OrderConfirm: Post "/api/v1/orders/pending/{id}/confirm", Api, MAIN, Admin, Deed; "Sends an order that waits."
     OrderReject: Post "/api/v1/orders/pending/{id}/reject", Api, MAIN, Admin, Deed; "Drops an order that waits."
+    // TEST_MODE.
+    Test: Get "/api/v1/test", Api, MAIN, Admin, Polling; "The test that runs, and the results of those before."
+    TestStart: Post "/api/v1/test/start", Api, MAIN, Admin, Deed; "Runs the strategies over a day, apart from live data."
+    TestReset: Post "/api/v1/test/reset", Api, MAIN, Admin, Deed; "Stops the test that runs; if none does, removes the results."
     // Keys, backups, audit, logs.
     Keys: Get "/api/v1/keys", Api, HALTED, Admin, Deed; "Fingerprints of all keys."
     KeyRotate: Post "/api/v1/keys/{category}/rotate", Api, HALTED, Admin, Deed; "Gives a category a new key and encrypts its files again."

@@ -44,6 +44,7 @@ impl House {
             "mode": status.filter(|_| runs).map(|status| mode_word(status.mode)),
             "session": status.map(|status| session_json(status, runs)),
             "windows": windows,
+            "test_mode": self.test.is_active(),
             "trades": trades_json(status, self.trading.earned()),
             "float": float_json(status.filter(|_| runs), target),
             "broker": {

@@ -5,7 +5,7 @@
 //! the orders are those of the backtest of the same day.
 
 use super::input::{BarInput, Command, Input};
-use super::output::{LogLine, Output, StageChange};
+use super::output::{LedgerFill, LogLine, Output, StageChange};
 use super::plan::{Mode, Plan};
 use super::recorder::{Recorder, RecorderError};
 use super::status::StatusSnapshot;
@@ -51,8 +51,17 @@ pub struct Progress {
     pub of: usize,
     pub stages: Vec<StageChange>,
     pub lines: Vec<LogLine>,
+    pub fills: Vec<LedgerFill>,
     /// Whether the day is over.
     pub finished: bool,
+}
+
+/// What came out of a session since it was looked at last.
+#[derive(Default)]
+struct Seen {
+    stages: Vec<StageChange>,
+    lines: Vec<LogLine>,
+    fills: Vec<LedgerFill>,
 }
 
 /// Everything that arrives at `step` of `day`: values of the volatility index, the bars in order of symbol, each a
@@ -115,7 +124,7 @@ impl<'m> TestDay<'m> {
             finished: false,
         };
         let start = Input::Command { time: facts.open - SECOND, command: Command::Start };
-        test.take(&start, &mut Vec::new(), &mut Vec::new())?;
+        test.take(&start, &mut Seen::default())?;
         Ok(test)
     }
 
@@ -125,30 +134,23 @@ impl<'m> TestDay<'m> {
     /// What could not be written.
     pub fn advance(&mut self) -> Result<Progress, TestError> {
         let facts = self.source.days[self.day];
-        let (mut stages, mut lines) = (Vec::new(), Vec::new());
+        let mut seen = Seen::default();
         if self.next < facts.end_step {
             for input in inputs_at(self.source, self.day, self.next) {
-                self.take(&input, &mut stages, &mut lines)?;
+                self.take(&input, &mut seen)?;
             }
             self.next += 1;
         } else if !self.finished {
             let end = facts.close.max(self.recorder.session().now()) + 10 * SECOND;
             // The last day of the data ends with its last bar, every other one with its close, as in a backtest.
             if self.day + 1 < self.source.days.len() {
-                self.take(&Input::Timer { time: end }, &mut stages, &mut lines)?;
+                self.take(&Input::Timer { time: end }, &mut seen)?;
             }
             let end_of_data = Input::Command { time: end, command: Command::EndOfData };
-            self.take(&end_of_data, &mut stages, &mut lines)?;
+            self.take(&end_of_data, &mut seen)?;
             self.finish()?;
         }
-        Ok(Progress {
-            time: self.recorder.session().now(),
-            done: self.next - facts.first_step,
-            of: facts.end_step - facts.first_step,
-            stages,
-            lines,
-            finished: self.finished,
-        })
+        Ok(self.progress(seen))
     }
 
     /// Takes an input from outside, such as a stop.
@@ -157,11 +159,23 @@ impl<'m> TestDay<'m> {
     /// What could not be written.
     pub fn command(&mut self, command: Command) -> Result<Progress, TestError> {
         let time = self.recorder.session().now();
-        let (mut stages, mut lines) = (Vec::new(), Vec::new());
-        self.take(&Input::Command { time, command }, &mut stages, &mut lines)?;
+        let mut seen = Seen::default();
+        self.take(&Input::Command { time, command }, &mut seen)?;
+        Ok(self.progress(seen))
+    }
+
+    fn progress(&self, seen: Seen) -> Progress {
         let facts = self.source.days[self.day];
-        let (done, of) = (self.next - facts.first_step, facts.end_step - facts.first_step);
-        Ok(Progress { time, done, of, stages, lines, finished: self.finished })
+        let Seen { stages, lines, fills } = seen;
+        Progress {
+            time: self.recorder.session().now(),
+            done: self.next - facts.first_step,
+            of: facts.end_step - facts.first_step,
+            stages,
+            lines,
+            fills,
+            finished: self.finished,
+        }
     }
 
     /// Runs to the end of the day at once.
@@ -180,25 +194,21 @@ impl<'m> TestDay<'m> {
         self.recorder.session().status()
     }
 
-    fn take(
-        &mut self,
-        input: &Input,
-        stages: &mut Vec<StageChange>,
-        lines: &mut Vec<LogLine>,
-    ) -> Result<(), TestError> {
+    fn take(&mut self, input: &Input, seen: &mut Seen) -> Result<(), TestError> {
         for output in self.recorder.handle(input)? {
             match output {
                 Output::Order(line) => self.append(ORDERS_FILE, &line)?,
                 Output::Fill(fill) => {
                     let line = serde_json::to_string(&fill).map_err(|error| self.error(FILLS_FILE, error.into()))?;
                     self.append(FILLS_FILE, &line)?;
+                    seen.fills.push(fill);
                 }
-                Output::Stage(change) => stages.push(change),
+                Output::Stage(change) => seen.stages.push(change),
                 // There is no broker behind a test.
                 Output::Request(_) => {}
                 Output::Log(log) => {
                     self.append(&log.file, &log.line)?;
-                    lines.push(log);
+                    seen.lines.push(log);
                 }
             }
         }

@@ -62,6 +62,8 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
             if house.trading.is_busy() {
                 return Err(busy());
             }
+            // One may have begun while the data were read.
+            house.refuse_in_test()?;
             house.state.apply(Event::Start, &by.actor(), &mut house.audit, by.now).map_err(Refusal::from)?;
             let begun = trading::begin(weak, house, prepared, Vec::new(), Vec::new());
             if begun.is_err() {
@@ -96,6 +98,7 @@ struct Judged {
 
 /// Whether a session may begin; if so, it is written down that it was asked for.
 fn judge(house: &mut House, caller: &Caller, mode: &str) -> Result<Judged, Refusal> {
+    house.refuse_in_test()?;
     // The table knows where a session may begin; nothing is changed yet.
     house.bot_state().next(Event::Start).map_err(|error| Refusal::from(StateError::from(error)))?;
     if house.trading.is_busy() {

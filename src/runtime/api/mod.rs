@@ -22,5 +22,6 @@ pub mod results;
 pub mod settings;
 pub mod statements;
 pub mod status;
+pub mod test_mode;
 pub mod users;
 pub mod wait;

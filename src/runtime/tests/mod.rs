@@ -14,5 +14,6 @@ mod looking_on;
 mod managing_users;
 mod registering;
 mod telling_people;
+mod testing;
 mod trading;
 mod walking_routes;

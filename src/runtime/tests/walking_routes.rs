@@ -153,7 +153,7 @@ fn nothing_is_changed_without_the_token_of_the_session_or_from_elsewhere() {
 }
 
 /// Roles as the contract gives them, written down here once more: A for admins, V for everybody who is logged in.
-const CONTRACT: [(&str, &str, char); 54] = [
+const CONTRACT: [(&str, &str, char); 57] = [
     ("get", "/main", 'V'),
     ("get", "/status", 'V'),
     ("get", "/settings", 'V'),
@@ -176,6 +176,9 @@ const CONTRACT: [(&str, &str, char); 54] = [
     ("post", "/api/v1/control/stop", 'A'),
     ("post", "/api/v1/control/kill", 'A'),
     ("post", "/api/v1/control/acknowledge", 'A'),
+    ("get", "/api/v1/test", 'A'),
+    ("post", "/api/v1/test/start", 'A'),
+    ("post", "/api/v1/test/reset", 'A'),
     ("get", "/api/v1/logs", 'V'),
     ("get", "/api/v1/logs/{name}", 'V'),
     ("get", "/api/v1/logs/{name}/stream", 'V'),

@@ -113,6 +113,8 @@ actions! {
     TestStart = "test.start",
     /// A test ended.
     TestEnd = "test.end",
+    /// The results of tests were removed.
+    TestReset = "test.reset",
     /// A backtest or sweep was submitted.
     JobSubmit = "job.submit",
     /// A backtest or sweep was cancelled.

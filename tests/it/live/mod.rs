@@ -5,6 +5,7 @@ mod exchanges;
 mod first_run;
 mod halted;
 mod sessions;
+mod tested;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};

@@ -1,8 +1,13 @@
 // Backtests: the list with the form for a new one, or one run.
 
 import { startPanel } from './panel.js';
-import { startList } from './run_list.js';
-import { startBacktest } from './backtest_result.js';
 
 const id = location.pathname.split('/')[2];
-startPanel(id ? startBacktest(id) : startList({ list: 'backtests', page: '/backtest' }));
+// Only the one that is shown is loaded.
+if (id) {
+  const { startBacktest } = await import('./backtest_result.js');
+  startPanel(startBacktest(id));
+} else {
+  const { startList } = await import('./run_list.js');
+  startPanel(startList({ list: 'backtests', page: '/backtest' }));
+}

@@ -3,7 +3,7 @@
 
 import { isFramed, leave, utc } from './shared_utils.js';
 
-const KINDS = ['status', 'bot_state', 'progress', 'fill', 'alert', 'log', 'provisioning', 'settings', 'audit'];
+const KINDS = ['status', 'bot_state', 'progress', 'fill', 'alert', 'log', 'provisioning', 'settings', 'audit', 'test'];
 const listeners = new Set();
 const staleness = new Set();
 let lost = null;

@@ -1,6 +1,7 @@
 // Logs, as they are written: one at a time, the newest 500 lines in the page.
 
-import { api, byId, el, empty, failure, loading, ready, utc } from './shared_utils.js';
+import { api, byId, empty, failure, loading, ready } from './shared_utils.js';
+import { logLine, parseLine } from './log_line.js';
 import { onShown, startPanel } from './panel.js';
 
 const MOST = 500;
@@ -19,25 +20,8 @@ let isShown = true;
 
 // ---------------------------------------------------------------- lines
 
-/** A line of a log in its parts, whatever its form. */
-export function parseLine(line) {
-  try {
-    const { utc: at = '', level: rank = 'info', strategy = '', event = '', message = '', detail = {} } = JSON.parse(line);
-    const more = detail && Object.keys(detail).length > 0 ? ` ${JSON.stringify(detail)}` : '';
-    return { at, rank, event, text: `${strategy ? `[${strategy}] ` : ''}${message}${more}` };
-  } catch {
-    const found = /^(\d{4}-\d\d-\d\dT[\d:.]+Z),(debug|info|warn|error),([^,]*),([^,]*),(.*)$/s.exec(line);
-    if (!found) return { at: '', rank: 'info', event: '', text: line };
-    const [, at, rank, strategy, event, text] = found;
-    return { at, rank, event, text: `${strategy ? `[${strategy}] ` : ''}${text}` };
-  }
-}
-
 function nodeOf(line) {
-  const { at, rank, event, text } = parseLine(line);
-  const node = el('div', { class: 'line', data: { level: rank } },
-    el('time', { datetime: at || null }, at ? utc(at) : ''), el('span', { class: 'level' }, rank),
-    el('span', { class: 'text' }, event && el('span', { class: 'event' }, `${event} `), text));
+  const node = logLine(parseLine(line));
   node.hidden = !fits(node);
   return node;
 }

@@ -254,7 +254,17 @@ window.addEventListener('beforeunload', (event) => {
 
 const load = () => fill(host, () => api('/api/v1/settings'), (answer) => (Object.keys(answer.values).length ? show(answer) : empty('There are no settings.')));
 load();
+
+/** TEST_MODE is no setting: it lasts as long as a test. */
+function showTestMode(isOn) {
+  const note = byId('test-mode');
+  const link = isAdmin && el('a', { href: '/main#test', target: '_top' }, isOn ? 'Look at the test' : 'Start a test');
+  note.replaceChildren(isOn ? 'TEST_MODE is on: a test runs, and the controls of live trading are disabled. ' : 'TEST_MODE is off. ', link || '');
+  note.hidden = false;
+}
+
 startPanel((event) => {
+  if (event.event === 'status') showTestMode(event.data.test_mode);
   // What is being edited is not taken away; the version tells when it is saved.
   if ((event.event === 'settings' || event.event === 'refresh') && (!saveBar || saveBar.hidden)) load();
 });
