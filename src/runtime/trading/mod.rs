@@ -1,9 +1,9 @@
 //! Trading sessions in the core process.
 //!
-//! A session has two threads. The [`host`] has the session with its journal, its clock and its venue, and waits for
-//! nobody: not for the lock of the [`House`](super::House), nor for any file but the journal. The [`clerk`] does what
+//! A session has two threads. The `host` has the session with its journal, its clock and its venue, and waits for
+//! nobody: not for the lock of the [`House`](super::House), nor for any file but the journal. The `clerk` does what
 //! follows from it: the bot's state, logs, ledger, events. What the clerk has not done when the process dies follows
-//! from the journal at the next start ([`recover`]).
+//! from the journal at the next start ([`recover()`]).
 //!
 //! A session is a folder `output/<bot>/sessions/<id>` with its `journal`. The file `session.json` in it says that all
 //! is done: the session is over, and every execution is in the ledger.
@@ -101,7 +101,7 @@ pub struct Trading {
 }
 
 impl Trading {
-    /// A process before this one was in `state`: whatever it had open is not known until [`recover`] has looked.
+    /// A process before this one was in `state`: whatever it had open is not known until [`recover()`] has looked.
     pub fn left_in(state: BotState) -> Trading {
         Trading { recovering: state.in_session() || state.is_closing(), ..Trading::default() }
     }
