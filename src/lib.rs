@@ -33,7 +33,7 @@
 //! | 6 | [`notify`] | notices by e-mail, Slack, SMS and PagerDuty |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
-//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs |
+//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs, trading sessions |
 //! | 8 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
 //! | 9 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]

@@ -51,6 +51,7 @@ pub use event::{Event, EventError, Fill, Happening, Instrument, InstrumentKind};
 pub use lines::{BalancedLines, Line, LinesError};
 pub use lots::{Closing, Direction, Lot};
 pub use matching::DiscrepancyKind;
+pub use money::MoneyError;
 pub use ofx::OfxAccount;
 pub use posting::{Posting, PostingError, post};
 

@@ -16,7 +16,7 @@ use super::provisioning;
 use super::reply::Refusal;
 use super::routes::{Op, Route};
 use super::streams::Streams;
-use super::{BotState, api, openapi};
+use super::{BotState, api, openapi, trading};
 use crate::market::Nanos;
 use crate::notify::Notifier;
 use crate::vault::users::Hasher;
@@ -102,6 +102,9 @@ impl Core {
             house.tell_of_audit(now);
         });
         provisioning::spawn(self);
+        let core = Arc::clone(self);
+        // Journals are read; somebody must be able to look on and to pull the kill switch meanwhile.
+        std::thread::spawn(move || trading::recover(&core));
     }
 
     /// Tells whoever listens what happened.
@@ -217,6 +220,9 @@ impl Core {
             Op::ControlStart => api::control::start(self, caller, &input).await,
             Op::ControlStop => self.work(move |house| api::control::stop(house, &by, &input)).await?,
             Op::ControlKill => self.work(move |house| api::control::kill(house, &by, &input)).await?,
+            Op::OrdersPending => self.work(|house| api::control::pending(house)).await?,
+            Op::OrderConfirm => api::control::decide(self, caller, &input, true).await,
+            Op::OrderReject => api::control::decide(self, caller, &input, false).await,
             Op::ControlAcknowledge => self.work(move |house| api::control::acknowledge(house, &by, &input)).await?,
             Op::Test => api::test_mode::get(self, &input).await,
             Op::TestStart => api::test_mode::start(self, caller, &input).await,

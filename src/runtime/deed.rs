@@ -64,6 +64,19 @@ impl House {
         done
     }
 
+    /// As [`House::update`], and also while a session trades: then the bot stays in its state. A session follows the
+    /// switches of the settings that take risk away; everything else is for the next one.
+    ///
+    /// # Errors
+    /// As [`House::update`].
+    pub fn update_in_session<T>(
+        &mut self,
+        caller: &Caller,
+        work: impl FnOnce(&mut House) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        if self.bot_state().in_session() { work(self) } else { self.update(caller, work) }
+    }
+
     /// Audits what is to be done now.
     ///
     /// # Errors

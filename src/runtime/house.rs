@@ -12,6 +12,7 @@ use super::provisioning::Provisioning;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::test_mode::TestMode;
+use super::trading::Trading;
 use super::{BotState, Phase, StateError, StateFile, phase, start, test_mode};
 use crate::accounting::Books;
 use crate::market::Nanos;
@@ -71,6 +72,8 @@ pub struct House {
     pub notifier: Notifier,
     /// How many alerts were given since the start.
     pub alerts: u64,
+    /// The trading session.
+    pub trading: Trading,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
 }
@@ -120,9 +123,11 @@ impl House {
             test: Arc::default(),
             notifier: Notifier::default(),
             alerts: 0,
+            trading: Trading::default(),
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
+        house.trading = Trading::left_in(house.bot_state());
         test_mode::end_what_was_left(&mut house, now);
         Ok(house)
     }
@@ -142,6 +147,7 @@ impl House {
     /// Follows other settings from now on.
     pub fn take_settings(&mut self, stored: StoredSettings) {
         self.logs.set_rule(LogRule::of(&stored.settings));
+        self.trading.follow(&stored.settings);
         self.settings = Some(stored);
         self.refresh_notices();
     }

@@ -36,6 +36,7 @@ pub mod stored_settings;
 pub mod streams;
 mod subscribe;
 pub mod test_mode;
+pub mod trading;
 pub mod transfer;
 
 pub use self::core::{Clock, Core, Event as RuntimeEvent};

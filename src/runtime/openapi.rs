@@ -51,6 +51,8 @@ const BODIES: &[(Op, &str)] = &[
     (Op::ControlStop, ""),
     (Op::ControlKill, ""),
     (Op::ControlAcknowledge, ""),
+    (Op::OrderConfirm, ""),
+    (Op::OrderReject, ""),
     (Op::TestStart, "data? date? seconds?:integer"),
     (Op::TestReset, "only?:stop|results"),
     (Op::KeyRotate, "current_password"),

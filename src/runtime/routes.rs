@@ -221,6 +221,9 @@ routes! {
     ControlStop: Post "/api/v1/control/stop", Api, MAIN, Admin, Deed; "Stops the session and closes its positions in order."
     ControlKill: Post "/api/v1/control/kill", Api, HALTED, Admin, Deed; "Stops everything and closes all positions at once."
     ControlAcknowledge: Post "/api/v1/control/acknowledge", Api, HALTED, Admin, Deed; "Ends a halt, if every start check passes."
+    OrdersPending: Get "/api/v1/orders/pending", Api, MAIN, Viewer, Polling; "Orders that wait for confirmation."
+    OrderConfirm: Post "/api/v1/orders/pending/{id}/confirm", Api, MAIN, Admin, Deed; "Sends an order that waits."
+    OrderReject: Post "/api/v1/orders/pending/{id}/reject", Api, MAIN, Admin, Deed; "Drops an order that waits."
     // TEST_MODE.
     Test: Get "/api/v1/test", Api, MAIN, Admin, Polling; "The test that runs, and the results of those before."
     TestStart: Post "/api/v1/test/start", Api, MAIN, Admin, Deed; "Runs the strategies over a day, apart from live data."

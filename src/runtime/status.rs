@@ -6,10 +6,16 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::House;
-use crate::market::{Calendar, Nanos, format_date, format_time, new_york_date};
+use super::trading::mode_word;
+use crate::backtest::RunSpec;
+use crate::market::{Calendar, Nanos, format_date, format_time, new_york_date, parse_time};
+use crate::session::{StatusSnapshot, WindowStatus};
 use crate::settings::{Key, Settings};
-use crate::strategies::{DayWindow, day_windows};
+use crate::strategies::{self, BuildContext, DayWindow};
 use crate::vault::{SecretFile, secrets};
+
+/// How many of the newest trades the status has.
+const MOST_TRADES: usize = 100;
 
 /// The names of the identity's parts, in order.
 pub const IDENTITY: [&str; 4] = ["ENTITY_CODE", "JURISDICTION_CODE", "BROKER_CODE", "BOT_ID"];
@@ -23,36 +29,34 @@ impl House {
         let (bot_state, phase) = (self.bot_state().word(), self.phase());
         let killed = self.bot_state().is_halted();
         let coa = self.coa_json();
-        let windows = settings.as_ref().map(|settings| windows_json(settings, now));
+        let session = self.trading.status();
+        let (status, runs) =
+            (session.as_ref().map(|(status, _)| status.as_ref()), session.as_ref().is_some_and(|s| s.1));
+        // A session on a recorded day has a clock of its own.
+        let at = status.filter(|_| runs).and_then(|s| parse_time(s.time.as_deref()?).ok()).unwrap_or(now);
+        let windows = settings.as_ref().map(|settings| windows_json(settings, at));
+        let target = settings.as_ref().map(|s| s.fraction(Key::TotalAllocation));
         json!({
             "identity": identity,
             "version": self.version,
             "bot_state": bot_state,
             "phase": phase,
-            "mode": null,
-            "session": null,
+            "mode": status.filter(|_| runs).map(|status| mode_word(status.mode)),
+            "session": status.map(|status| session_json(status, runs)),
             "windows": windows,
             "test_mode": self.test.is_active(),
-            // There was no session since the start of the program: nothing was counted and nothing can be computed.
-            "trades": {
-                "signals": 0, "entries": 0, "exits": 0, "pnl": null, "cumulative_pnl": null, "win_rate": null,
-            },
-            "float": {
-                "actual": null,
-                "target": settings.as_ref().map(|s| s.fraction(Key::TotalAllocation)),
-                "deviation_pct": null,
-                "rebalance": null,
-            },
+            "trades": trades_json(status, self.trading.earned()),
+            "float": float_json(status.filter(|_| runs), target),
             "broker": {
                 "name": settings.as_ref().map(|s| s.text(Key::BrokerName)),
                 "configured": configured,
-                "health": "not connected",
+                "health": if runs { "simulated" } else { "not connected" },
             },
             "risk": {
                 "disable_all_trades": settings.as_ref().map(|s| s.flag(Key::DisableAllTrades)),
                 "defense_mode": settings.as_ref().map(|s| s.flag(Key::DefenseModeActive)),
                 "daily_loss_limit": settings.as_ref().map(|s| s.fraction(Key::DailyLossLimit)),
-                "daily_loss": null,
+                "daily_loss": status.map(|s| ((s.start_equity - s.equity) / s.start_equity).max(0.0)),
                 "kill_switch": killed,
             },
             "counters": {
@@ -100,6 +104,51 @@ impl House {
     }
 }
 
+/// The session that runs, or the last one since the start of the core.
+fn session_json(status: &StatusSnapshot, runs: bool) -> Value {
+    let positions: Map<String, Value> = status.positions.iter().map(|(name, qty)| (name.clone(), json!(qty))).collect();
+    json!({
+        "id": status.session,
+        "running": runs,
+        "stage": if runs { status.stage } else { "over" },
+        "clock_utc": status.time,
+        "halted": status.halted,
+        "equity": status.equity,
+        "cash": status.cash,
+        "positions": positions,
+        "open_orders": status.open_orders,
+        "waiting_orders": if runs { status.waiting_orders.len() } else { 0 },
+        "bars": status.counters.bars,
+        "rejected_orders": status.counters.rejected_orders,
+        "warnings": status.warnings.len(),
+    })
+}
+
+fn trades_json(status: Option<&StatusSnapshot>, earned: f64) -> Value {
+    let Some(status) = status else {
+        // There was no session since the start of the program: nothing was counted and nothing can be computed.
+        let earned = Some(earned).filter(|earned| *earned != 0.0);
+        return json!({
+            "signals": 0, "entries": 0, "exits": 0, "pnl": null, "cumulative_pnl": earned, "win_rate": null, "list": [],
+        });
+    };
+    let sum = |of: fn(&WindowStatus) -> u64| status.windows.iter().map(of).sum::<u64>();
+    let newest: Vec<_> = status.trades.iter().rev().take(MOST_TRADES).collect();
+    json!({
+        "signals": sum(|w| w.signals), "entries": sum(|w| w.entries), "exits": sum(|w| w.exits),
+        "pnl": status.pnl, "cumulative_pnl": earned, "win_rate": status.win_rate, "list": newest,
+    })
+}
+
+/// What is invested as a share of equity, and how far that is from what the strategies together may invest.
+fn float_json(status: Option<&StatusSnapshot>, of_one: Option<f64>) -> Value {
+    let target = status.map(|status| status.invested_target).or(of_one);
+    let actual = status.map(|status| status.invested);
+    let deviation =
+        actual.zip(target.filter(|target| *target > 0.0)).map(|(actual, target)| (actual / target - 1.0) * 100.0);
+    json!({ "actual": actual, "target": target, "deviation_pct": deviation, "rebalance": null })
+}
+
 /// The windows of today in New York, or why there are none.
 fn windows_json(settings: &Settings, now: Nanos) -> Value {
     let date = new_york_date(now);
@@ -108,7 +157,15 @@ fn windows_json(settings: &Settings, now: Nanos) -> Value {
     let Some(session) = calendar.session(date) else {
         return json!({ "date": format_date(date), "open": false, "next_session": next, "strategies": [] });
     };
-    let windows: Vec<Value> = day_windows(settings, &session).iter().map(|window| window_json(window, now)).collect();
+    let context = BuildContext { settings: settings.clone(), ..BuildContext::default() };
+    let chosen = RunSpec::strategies_of(settings).unwrap_or_default();
+    let window = |name: &str| {
+        let params = strategies::find(name)?.check(&[]).ok()?;
+        let day = strategies::day_window(name, &params, &context, &session).ok().flatten()?;
+        Some(DayWindow { enabled: day.enabled && chosen.iter().any(|choice| choice.name == name), ..day })
+    };
+    let windows = ["open", "mid", "close"].into_iter().filter_map(window);
+    let windows: Vec<Value> = windows.map(|day| window_json(&day, now)).collect();
     json!({
         "date": format_date(date),
         "open": true,
@@ -120,9 +177,10 @@ fn windows_json(settings: &Settings, now: Nanos) -> Value {
     })
 }
 
-fn window_json(window: &DayWindow, now: Nanos) -> Value {
+fn window_json(day: &DayWindow, now: Nanos) -> Value {
+    let window = &day.window;
     let part = match now {
-        _ if !window.enabled => "disabled",
+        _ if !day.enabled => "disabled",
         now if now < window.start => "before",
         now if now < window.analysis_end => "analysis",
         now if now <= window.entry_end => "entries",
@@ -130,8 +188,8 @@ fn window_json(window: &DayWindow, now: Nanos) -> Value {
         _ => "over",
     };
     json!({
-        "strategy": window.strategy,
-        "enabled": window.enabled,
+        "strategy": day.strategy,
+        "enabled": day.enabled,
         "part": part,
         "start_utc": format_time(window.start),
         "analysis_end_utc": format_time(window.analysis_end),

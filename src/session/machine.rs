@@ -118,6 +118,8 @@ pub struct Session<V> {
     pub(super) stage: Stage,
     pub(super) counters: Counters,
     pub(super) now: Nanos,
+    /// Dollars, with the positions that were taken over.
+    pub(super) start_equity: f64,
     steps: Steps,
     /// Sessions before it are history.
     first_live_day: usize,
@@ -143,6 +145,7 @@ impl<V: SessionVenue> Session<V> {
         let mut core = Core::growing(&market, setups, config.limits, config.cash);
         let strategies = core.strategy_names();
         adopt(&plan, &market, strategies.len(), &mut core.portfolio)?;
+        let start_equity = core.portfolio.account.equity();
         let confirms = plan.spec.settings.flag(Key::TradeConfirmationRequired);
         let stream = OrderStream::new(&market, strategies.clone());
         let venue = Recorded::new(Gate::new(venue, confirms), stream);
@@ -158,6 +161,7 @@ impl<V: SessionVenue> Session<V> {
             stage: Stage::Waiting,
             counters: Counters::default(),
             now: Nanos::MIN,
+            start_equity,
             day: None,
             life: Life::Running,
             ended: false,
@@ -480,23 +484,15 @@ impl<V: SessionVenue> Session<V> {
         Ok(())
     }
 
-    fn stage_output(&mut self, change: StageChange) {
-        self.outputs.push(Output::Stage(change));
-    }
-
-    /// Turns what is new in stream and portfolio into outputs: orders first, since they are urgent.
-    fn tell(&mut self) {
-        let Session { trader, outputs, strategies, plan, market, counters, .. } = self;
-        let lines = trader.venue.stream.take().into_iter().map(Output::Order);
-        let requests = trader.venue.venue.venue.take_requests().into_iter().map(Output::Request);
-        outputs.splice(0..0, lines.chain(requests));
+    /// The executions from the `first` on, for the ledger.
+    pub fn fills_from(&self, first: usize) -> Vec<LedgerFill> {
+        let Session { trader, strategies, plan, market, .. } = self;
         let portfolio = &trader.core.portfolio;
         let instruments = trader.core.contracts.on(market);
-        for k in self.fills_told..portfolio.fills.len() {
-            let fill = &portfolio.fills[k];
+        let fill_of = |(k, fill): (usize, &crate::trading::Fill)| {
             let order = &portfolio.order(fill.order).order;
             let own = || format!("{}-f{k}", plan.session);
-            outputs.push(Output::Fill(LedgerFill {
+            LedgerFill {
                 execution: trader.venue.venue.venue.execution(k).unwrap_or_else(own),
                 time: fill.time,
                 order: fill.order.0,
@@ -506,9 +502,32 @@ impl<V: SessionVenue> Session<V> {
                 qty: fill.qty,
                 price: fill.price,
                 commission: fill.commission,
-            }));
-        }
-        self.fills_told = portfolio.fills.len();
+            }
+        };
+        portfolio.fills.iter().enumerate().skip(first).map(fill_of).collect()
+    }
+
+    /// Whether an order waits for confirmation.
+    pub fn is_waiting(&self, order: u32) -> bool {
+        self.trader.venue.venue.waiting().any(|waiting| waiting.id.0 == order)
+    }
+
+    fn stage_output(&mut self, change: StageChange) {
+        self.outputs.push(Output::Stage(change));
+    }
+
+    /// Turns what is new in stream and portfolio into outputs: orders first, since they are urgent.
+    fn tell(&mut self) {
+        let Session { trader, outputs, .. } = self;
+        let lines = trader.venue.stream.take().into_iter().map(Output::Order);
+        let requests = trader.venue.venue.venue.take_requests().into_iter().map(Output::Request);
+        outputs.splice(0..0, lines.chain(requests));
+        let from = std::mem::replace(&mut self.fills_told, trader.core.portfolio.fills.len());
+        let fills = self.fills_from(from);
+        let Session { trader, outputs, strategies, market, counters, .. } = self;
+        outputs.extend(fills.into_iter().map(Output::Fill));
+        let portfolio = &trader.core.portfolio;
+        let instruments = trader.core.contracts.on(market);
         for event in &portfolio.events[self.events_told..] {
             let order = &portfolio.order(event.id).order;
             let strategy = &strategies[usize::from(order.strategy)];

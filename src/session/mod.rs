@@ -40,4 +40,4 @@ pub use machine::{Session, SessionError, SessionVenue};
 pub use output::{LedgerFill, LogLine, Output, StageChange};
 pub use plan::{HistoryChunk, Mode, OpeningPosition, Plan, PlanError};
 pub use recorder::{Recorder, RecorderError};
-pub use status::{StatusSnapshot, TradeStatus, WindowStatus};
+pub use status::{StatusSnapshot, TradeStatus, WaitingOrder, WindowStatus};

@@ -3,7 +3,7 @@
 use super::plan::PlanError;
 use crate::backtest::{RunSpec, SpecError};
 use crate::market::{Nanos, Session as ExchangeSession};
-use crate::strategies::{BuildContext, Window, window};
+use crate::strategies::{BuildContext, Window, day_window};
 
 /// What strategies do at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +37,9 @@ impl Schedule {
         let context = BuildContext { settings: spec.settings.clone(), ..BuildContext::default() };
         let (mut windows, mut active) = (Vec::new(), Vec::new());
         for (strategy, params) in spec.params()? {
-            let found = window(strategy.name, &params, &context, &exchange).map_err(SpecError::from)?;
-            active.push(found.is_some() || !strategy.has_window());
-            windows.push(found);
+            let found = day_window(strategy.name, &params, &context, &exchange).map_err(SpecError::from)?;
+            active.push(found.is_none_or(|day| day.enabled));
+            windows.push(found.filter(|day| day.enabled).map(|day| day.window));
         }
         Ok(Schedule { exchange, windows, active })
     }

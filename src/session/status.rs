@@ -39,6 +39,20 @@ pub struct TradeStatus {
     pub reason: String,
 }
 
+/// An order that waits for confirmation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WaitingOrder {
+    pub id: u32,
+    pub strategy: String,
+    pub instrument: String,
+    pub side: &'static str,
+    pub order_type: &'static str,
+    pub qty: f64,
+    pub decided: String,
+    /// When it lapses.
+    pub lapses: Option<String>,
+}
+
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatusSnapshot {
@@ -55,6 +69,8 @@ pub struct StatusSnapshot {
     pub pnl: f64,
     /// Share of the round trips with a profit; none without any.
     pub win_rate: Option<f64>,
+    /// Dollars at the start of the session.
+    pub start_equity: f64,
     pub equity: f64,
     pub cash: f64,
     /// Gross value of the positions as a share of equity.
@@ -68,8 +84,8 @@ pub struct StatusSnapshot {
     pub unresolved_orders: usize,
     /// Why the broker's side lets nothing be opened, if so.
     pub entries_blocked: Option<&'static str>,
-    /// Ids of orders that wait for confirmation.
-    pub waiting_orders: Vec<u32>,
+    /// Orders that wait for confirmation.
+    pub waiting_orders: Vec<WaitingOrder>,
     pub defense_mode: bool,
     pub trades_disabled: bool,
     pub counters: Counters,
@@ -128,6 +144,7 @@ impl<V: SessionVenue> Session<V> {
             pnl: trades.iter().map(|t| t.pnl).sum(),
             win_rate: (!trades.is_empty()).then(|| wins as f64 / trades.len() as f64),
             trades,
+            start_equity: self.start_equity,
             equity,
             cash: portfolio.account.cash,
             invested: portfolio.account.gross() / equity,
@@ -138,7 +155,18 @@ impl<V: SessionVenue> Session<V> {
             open_orders: portfolio.orders.iter().filter(|r| !r.state.is_final()).count() as u64,
             unresolved_orders: self.venue().unresolved(),
             entries_blocked: self.venue().blocks_entries(),
-            waiting_orders: self.trader.venue.venue.waiting().map(|order| order.id.0).collect(),
+            waiting_orders: (self.trader.venue.venue.waiting())
+                .map(|order| WaitingOrder {
+                    id: order.id.0,
+                    strategy: self.strategies[usize::from(order.strategy)].clone(),
+                    instrument: instruments.name(order.request.symbol),
+                    side: order.request.side.name(),
+                    order_type: order.request.kind.order_type().name(),
+                    qty: order.request.qty,
+                    decided: format_time(order.decided),
+                    lapses: self.schedule.as_ref().map(|s| format_time(s.entry_end(order.strategy))),
+                })
+                .collect(),
             defense_mode: desk.limits().defense.is_some(),
             trades_disabled: desk.limits().disable_all_trades,
             counters: self.counters,

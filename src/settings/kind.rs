@@ -71,6 +71,8 @@ pub enum Kind {
     Version,
     /// Letters, digits, `_`, `-` and `.`.
     Tag,
+    /// The name of a data set: as a tag, or empty for none.
+    DataSet,
     /// A relative path that does not leave its folder.
     Path,
 }
@@ -111,6 +113,7 @@ impl Kind {
             }
             Kind::Version => is_version(text).then(|| Value::Text(text.to_string())),
             Kind::Tag => is_tag(text).then(|| Value::Text(text.to_string())),
+            Kind::DataSet => (text.is_empty() || is_tag(text)).then(|| Value::Text(text.to_string())),
             Kind::Path => is_inner_path(text).then(|| Value::Text(text.to_string())),
         }
     }
@@ -138,6 +141,7 @@ impl Kind {
             ),
             Kind::Version => "a semantic version such as v1.0.0".to_string(),
             Kind::Tag => "letters, digits, '_', '-' or '.'".to_string(),
+            Kind::DataSet => "the name of a data set (letters, digits, '_', '-' or '.'), or nothing".to_string(),
             Kind::Path => "a relative path without '..'".to_string(),
         }
     }
@@ -157,6 +161,7 @@ impl Kind {
             Kind::Duration { .. } => "duration",
             Kind::Version => "version",
             Kind::Tag => "tag",
+            Kind::DataSet => "dataset",
             Kind::Path => "path",
         }
     }
@@ -201,7 +206,7 @@ impl Kind {
             Kind::Number { .. } => "number",
             Kind::Fraction(_) => "fraction",
             Kind::Percent { .. } => "percent",
-            Kind::Choice { .. } | Kind::Version | Kind::Tag | Kind::Path => "text",
+            Kind::Choice { .. } | Kind::Version | Kind::Tag | Kind::DataSet | Kind::Path => "text",
             Kind::Choices(_) => "list",
             Kind::Fractions => "fractions",
             Kind::Time => "time",

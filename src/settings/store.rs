@@ -449,7 +449,7 @@ mod tests {
                 Kind::Time => format!("{:02}:{:02}", seed % 24, seed / 24 % 60),
                 Kind::Duration { min_ms, max_ms } => format!("{}ms", min_ms + seed % (max_ms - min_ms)),
                 Kind::Version => format!("{}.{}.0-rc.{seed}", seed % 7, seed % 11),
-                Kind::Tag => format!("tag-{seed}"),
+                Kind::Tag | Kind::DataSet => format!("tag-{seed}"),
                 Kind::Path => format!("\"some dir/#{seed}\""),
             }
         }

@@ -101,6 +101,12 @@ table! {
     Routing {
         BrokerName "BROKER_NAME" = "ALPACA": choice(&["ALPACA", "IBKR", "TRADIER", "SIM"]);
             "Broker that executes the orders; it also decides the commissions a backtest charges unless told otherwise."
+        SimData "SIM_DATA" = "": Kind::DataSet;
+            "Data set whose newest session the broker SIM plays: a built-in one such as generated_minutes, or one in the folder datasets of the data folder; empty for none."
+        SimSpeed "SIM_SPEED" = "60": int(1, 1_000_000, "times real time");
+            "How fast the broker SIM plays a session: 1 is real time, 60 a minute in a second."
+        SimCash "SIM_CASH" = "100000": Kind::Number { range: Range::above(0.0, 1e12), unit: "USD" };
+            "Cash with which a session on the simulated venue begins."
         StrategySequence "STRATEGY_SEQUENCE" = "open,mid,close": Kind::Choices(STRATEGIES);
             "Strategies to run, in this order when they act at the same instant."
         StrategyOverride "STRATEGY_OVERRIDE" = "": Kind::Choice { choices: STRATEGIES, optional: true };

@@ -16,5 +16,4 @@ pub use order_lines::{LineAction, LineError, OrderLine, OrdersFromFile, parse_or
 pub use params::{ParamError, ParamKind, ParamSpec, Params};
 pub use registry::{BuildContext, StrategySpec, all, find};
 pub use signal_lines::{SignalLine, SignalsFromFile, parse_signal_lines};
-pub use windows::{DayWindow, day_windows};
-pub use windows::{Window, window};
+pub use windows::{DayWindow, Window, day_window};

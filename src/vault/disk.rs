@@ -161,13 +161,25 @@ impl Disk {
     /// # Errors
     /// The folder cannot be read.
     pub fn list(&self, folder: &str) -> Result<Vec<String>, DiskError> {
+        self.list_of(folder, FileType::RegularFile)
+    }
+
+    /// The names of the folders in a folder, sorted; empty if it does not exist.
+    ///
+    /// # Errors
+    /// As [`Disk::list`].
+    pub fn list_folders(&self, folder: &str) -> Result<Vec<String>, DiskError> {
+        self.list_of(folder, FileType::Directory)
+    }
+
+    fn list_of(&self, folder: &str, wanted: FileType) -> Result<Vec<String>, DiskError> {
         let fd = match self.0.folder(folder) {
             Err(DiskError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
         let mut names: Vec<String> = scan::entries(fd.as_fd(), folder)?
             .into_iter()
-            .filter(|(name, kind)| *kind == FileType::RegularFile && !scan::is_temporary(name))
+            .filter(|(name, kind)| *kind == wanted && !scan::is_temporary(name))
             .map(|(name, _)| name)
             .collect();
         names.sort();

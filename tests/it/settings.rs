@@ -47,7 +47,8 @@ fn a_handwritten_file_of_all_defaults_is_accepted_as_it_is() {
     assert!(warnings.is_empty(), "{warnings:?}");
     let given = |key: Key| text.lines().any(|line| line.starts_with(&format!("{}=", key.name())));
     let absent: Vec<&str> = Key::all().filter(|key| !given(*key)).map(Key::name).collect();
-    let younger = ["START_TIMES_DST_AWARE", "BACKUP_INTERVAL_HOURS", "BACKUP_KEEP"];
+    let younger =
+        ["SIM_DATA", "SIM_SPEED", "SIM_CASH", "START_TIMES_DST_AWARE", "BACKUP_INTERVAL_HOURS", "BACKUP_KEEP"];
     assert_eq!(absent, younger, "younger than the file");
 }
 

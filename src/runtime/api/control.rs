@@ -13,8 +13,10 @@ use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::{Reply, Secret};
 use crate::runtime::reply::Refusal;
-use crate::runtime::{Event, Exposure, StateError, recovery};
-use crate::settings::Key;
+use crate::runtime::{Event, Exposure, StateError, recovery, trading};
+use crate::session::Command;
+use crate::settings::{Key, Settings};
+use crate::vault::Disk;
 use crate::vault::audit::Action;
 
 /// How a session is started.
@@ -46,36 +48,133 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
         }
         _ => return Err(Refusal::invalid_field("mode", "Expected paper or live.")),
     }
-    let caller = Arc::clone(caller);
+    let by = Arc::clone(caller);
+    let judged = core.work(move |house| judge(house, &by, &mode)).await??;
+    let prepared = tokio::task::spawn_blocking(move || {
+        let Judged { disk, identity, id, settings } = judged;
+        trading::played(&disk, &identity, &id, &settings)
+    });
+    let prepared = prepared.await.map_err(|_| Refusal::internal("This failed inside the program. The log says more."));
+    let (by, weak) = (Arc::clone(caller), Arc::downgrade(core));
     core.work(move |house| {
-        house.refuse_in_test()?;
-        // The table knows where a session may begin; nothing is changed yet.
-        house.bot_state().next(Event::Start).map_err(|error| Refusal::from(StateError::from(error)))?;
-        let settings = &house.settings()?.settings;
-        if settings.flag(Key::DisableAllTrades) {
-            return Err(Refusal::conflict("trades_disabled", "DISABLE_ALL_TRADES is set."));
+        let begun = prepared.and_then(|prepared| prepared).and_then(|prepared| {
+            let id = prepared.id.clone();
+            if house.trading.is_busy() {
+                return Err(busy());
+            }
+            // One may have begun while the data were read.
+            house.refuse_in_test()?;
+            house.state.apply(Event::Start, &by.actor(), &mut house.audit, by.now).map_err(Refusal::from)?;
+            let begun = trading::begin(weak, house, prepared, Vec::new(), Vec::new());
+            if begun.is_err() {
+                // It was declared and is not there.
+                let ended = Event::SessionEnded(Exposure::Flat);
+                let _ = house.state.apply(ended, &by.actor(), &mut house.audit, by.now);
+            }
+            begun.map(|()| id)
+        });
+        let _ = flags::lower(&house.disk, Flag::Start);
+        match begun {
+            Ok(id) => {
+                house.note(&by, Action::ControlStart, "paper", "done", json!({ "session": id }));
+                Ok(Reply::json(json!({ "bot_state": house.bot_state().word(), "session": id })))
+            }
+            Err(refusal) => {
+                house.note(&by, Action::ControlStart, "paper", "failed", refusal.message.clone());
+                Err(refusal)
+            }
         }
-        let broker = settings.text(Key::BrokerName).to_string();
-        if broker == "SIM" && mode == "live" {
-            return Err(Refusal::invalid_field("mode", "The simulated broker trades on paper only."));
-        }
-        let why = format!("There are no market data to trade on: nothing is connected to {broker} yet.");
-        house.note(&caller, Action::ControlStart, &mode, "refused", why.clone());
-        Err(Refusal::conflict("no_market_data", why))
     })
     .await?
+}
+
+/// What a session is prepared from, outside of the lock.
+struct Judged {
+    disk: Disk,
+    identity: String,
+    id: String,
+    settings: Settings,
+}
+
+/// Whether a session may begin; if so, it is written down that it was asked for.
+fn judge(house: &mut House, caller: &Caller, mode: &str) -> Result<Judged, Refusal> {
+    house.refuse_in_test()?;
+    // The table knows where a session may begin; nothing is changed yet.
+    house.bot_state().next(Event::Start).map_err(|error| Refusal::from(StateError::from(error)))?;
+    if house.trading.is_busy() {
+        return Err(busy());
+    }
+    let settings = house.settings()?.settings.clone();
+    if settings.flag(Key::DisableAllTrades) {
+        return Err(Refusal::conflict("trades_disabled", "DISABLE_ALL_TRADES is set."));
+    }
+    let broker = settings.text(Key::BrokerName);
+    if broker == "SIM" && mode == "live" {
+        return Err(Refusal::invalid_field("mode", "The simulated broker trades on paper only."));
+    }
+    let no_data = match broker {
+        "SIM" if !settings.text(Key::SimData).is_empty() => None,
+        "SIM" => Some("There are no market data to trade on: SIM_DATA names no data set.".to_string()),
+        _ => Some(format!("There are no market data to trade on: nothing is connected to {broker} yet.")),
+    };
+    if let Some(why) = no_data {
+        house.note(caller, Action::ControlStart, mode, "refused", why.clone());
+        return Err(Refusal::conflict("no_market_data", why));
+    }
+    let id = trading::next_id(house, mode, caller.now)?;
+    let _recorded = house.record(caller, Action::ControlStart, mode, "begun", json!({ "session": id }))?;
+    let (user, utc) = (caller.actor().user, format_time(caller.now));
+    let request = Request { id: request_id(caller), utc, user, sha256: None };
+    flags::raise(&house.disk, Flag::Start, &request).map_err(crate::vault::VaultError::from)?;
+    Ok(Judged { disk: house.disk.clone(), identity: house.identity(), id, settings })
+}
+
+fn busy() -> Refusal {
+    Refusal::conflict("busy", "A session is just beginning or ending. Try again in a moment.").retry_after(2)
+}
+
+/// `GET /api/v1/orders/pending`.
+pub fn pending(house: &House) -> Result<Reply, Refusal> {
+    let running = house.trading.status().filter(|(_, runs)| *runs);
+    let waiting = running.map(|(status, _)| status.waiting_orders.clone()).unwrap_or_default();
+    Ok(Reply::json(json!({ "orders": waiting })))
+}
+
+/// `POST /api/v1/orders/pending/{id}/confirm` and `.../reject`.
+pub async fn decide(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input, confirmed: bool) -> Result<Reply, Refusal> {
+    let Nothing {} = input.json()?;
+    let none = || Refusal::not_found("No such order waits for confirmation.");
+    let order: u32 = input.param("id").parse().map_err(|_| none())?;
+    let (command, word) = match confirmed {
+        true => (Command::Confirm { order }, "confirmed"),
+        false => (Command::Decline { order }, "rejected"),
+    };
+    let by = Arc::clone(caller);
+    let answer = core.work(move |house| -> Result<_, Refusal> {
+        if !house.trading.is_busy() {
+            return Ok(None);
+        }
+        // What enters the market by somebody's hand is audited first.
+        let _recorded = house.record(&by, Action::OrderDecide, &order.to_string(), word, serde_json::Value::Null)?;
+        Ok(house.trading.ask(command))
+    });
+    let answer = answer.await??.ok_or_else(none)?;
+    match answer.await {
+        Ok(true) => Ok(Reply::json(json!({ "id": order, "state": word }))),
+        Ok(false) | Err(_) => Err(none()),
+    }
 }
 
 /// `POST /api/v1/control/stop`.
 pub fn stop(house: &mut House, caller: &Caller, input: &Input) -> Result<Reply, Refusal> {
     let Nothing {} = input.json()?;
-    take_risk_away(house, caller, Flag::Stop, Action::ControlStop, Event::Stop)
+    take_risk_away(house, caller, Flag::Stop, Action::ControlStop, Event::Stop, Command::Stop)
 }
 
 /// `POST /api/v1/control/kill`.
 pub fn kill(house: &mut House, caller: &Caller, input: &Input) -> Result<Reply, Refusal> {
     let Nothing {} = input.json()?;
-    take_risk_away(house, caller, Flag::Kill, Action::ControlKill, Event::Kill)
+    take_risk_away(house, caller, Flag::Kill, Action::ControlKill, Event::Kill, Command::Kill)
 }
 
 /// What takes risk away is done even if it can be neither written nor audited.
@@ -85,6 +184,7 @@ fn take_risk_away(
     flag: Flag,
     action: Action,
     event: fn(Exposure) -> Event,
+    command: Command,
 ) -> Result<Reply, Refusal> {
     let from = house.bot_state();
     let event = event(house.exposure());
@@ -92,11 +192,13 @@ fn take_risk_away(
     let (user, utc) = (caller.actor().user, format_time(caller.now));
     // Without the flag the deed would be forgotten in a crash, and nothing else.
     let _ = flags::raise(&house.disk, flag, &Request { id: request_id(caller), utc, user, sha256: None });
+    // First of all; what the session says to it changes the state once more, if need be.
+    house.trading.command(command);
     let change = house.state.apply(event, &caller.actor(), &mut house.audit, caller.now)?;
     let detail = json!({ "from": change.from.word(), "to": change.to.word() });
     house.note(caller, action, change.to.word(), "done", detail);
-    if house.exposure() == Exposure::Flat {
-        // Nothing is left to be closed.
+    if !house.trading.is_busy() {
+        // Nothing is left to be closed; else whoever ends the session lowers it.
         let _ = flags::lower(&house.disk, flag);
     }
     Ok(Reply::json(json!({ "bot_state": change.to.word() })))
@@ -123,10 +225,9 @@ pub fn acknowledge(house: &mut House, caller: &Caller, input: &Input) -> Result<
 }
 
 impl House {
-    /// Whether positions or orders may be open. Orders come from a session only, and there is none that this program
-    /// could have begun.
+    /// Whether positions or orders may be open. Orders come from the session only.
     pub fn exposure(&self) -> Exposure {
-        Exposure::Flat
+        self.trading.exposure(self.bot_state())
     }
 }
 

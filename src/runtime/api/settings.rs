@@ -51,7 +51,7 @@ pub fn validate(house: &mut House, input: &Input) -> Result<Reply, Refusal> {
 /// `PUT /api/v1/settings`.
 pub fn put(house: &mut House, caller: &Caller, input: &Input) -> Result<Reply, Refusal> {
     let Changed { version, values } = input.json()?;
-    house.update(caller, |house| {
+    house.update_in_session(caller, |house| {
         let before = house.settings()?.clone();
         if version != before.version {
             let why = format!("The settings were changed meanwhile; they have version {} now.", before.version);

@@ -53,6 +53,9 @@ impl House {
             _ => None,
         };
         let books = self.books_fault();
+        let runs = self.trading.status().is_some_and(|(_, runs)| runs);
+        let broker =
+            if runs { "simulated: a recorded session is played" } else { "not connected: there is no session" };
         let state = (!self.faults.is_empty()).then(|| self.faults.join("; "));
         let mut checks = vec![
             check("audit", audit),
@@ -60,7 +63,7 @@ impl House {
             check("users", users),
             check("books", books),
             check("state", state),
-            json!({ "module": "broker", "ok": true, "detail": "not connected: there is no session" }),
+            json!({ "module": "broker", "ok": true, "detail": broker }),
         ];
         let channels = self.notifier.self_check().into_iter().map(|state| {
             let module = format!("notify {}", state.channel.word());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::harness::{ADMIN, Bot, CONFIGURATION, wrong};
-use crate::runtime::{BotState, Event, Op};
+use crate::runtime::{BotState, Event, Exposure, Op};
 use crate::settings::{Key, Settings};
 use crate::vault::Actor;
 
@@ -103,7 +103,7 @@ fn a_broker_without_puts_refuses_them() {
 }
 
 #[test]
-fn while_an_update_is_under_way_or_the_bot_trades_nothing_is_changed() {
+fn while_an_update_is_under_way_or_positions_are_closed_nothing_is_changed_but_while_the_bot_trades() {
     let bot = Bot::registered();
     let version = get(&bot)["version"].as_u64().unwrap();
     let apply = |event| {
@@ -116,9 +116,14 @@ fn while_an_update_is_under_way_or_the_bot_trades_nothing_is_changed() {
     assert_eq!((reply.status, reply.retry_after), (409, Some(2)));
     assert_eq!(browser.get(Op::Settings).status, 200, "reading goes on");
     apply(Event::UpdateEnded);
-    apply(Event::Start);
-    assert_eq!(browser.json(Op::SettingsPut, &[], &body).body["error"]["code"], "wrong_state");
     assert_eq!(get(&bot)["version"], version);
+    apply(Event::Start);
+    assert_eq!(browser.json(Op::SettingsPut, &[], &body).status, 200);
+    assert_eq!(bot.core.with(|house| house.bot_state()), BotState::Analyzing);
+    apply(Event::Stop(Exposure::Open));
+    let body = json!({ "version": version + 1, "values": { "MAX_TRADES": 3 } });
+    assert_eq!(browser.json(Op::SettingsPut, &[], &body).status, 409);
+    assert_eq!(bot.core.with(|house| house.settings().unwrap().version), version + 1);
 }
 
 #[test]

@@ -15,4 +15,5 @@ mod managing_users;
 mod registering;
 mod telling_people;
 mod testing;
+mod trading;
 mod walking_routes;

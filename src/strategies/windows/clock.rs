@@ -36,6 +36,16 @@ pub struct Window {
 }
 
 impl Window {
+    /// What of it lies before `close`.
+    pub fn cut(self, close: Nanos) -> Window {
+        Window {
+            start: self.start.min(close),
+            analysis_end: self.analysis_end.min(close),
+            entry_end: self.entry_end.min(close),
+            end: self.end.min(close),
+        }
+    }
+
     /// Whether entries may be decided at `now`, in a session that closes at `close`.
     pub fn takes_entries(&self, now: Nanos, close: Nanos) -> bool {
         now > self.analysis_end && now <= self.entry_end && now < close

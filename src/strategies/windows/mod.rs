@@ -20,73 +20,42 @@ mod trade;
 pub(super) use params::{CLOSE_PARAMS, MID_PARAMS, OPEN_PARAMS};
 
 use self::breakout::{LateBreakout, OpeningBreakout};
-use self::clock::Schedule;
 pub use self::clock::Window;
 use self::reversion::VwapDeviation;
-use self::settings::{CLOSE, MID, OPEN, WindowKeys, WindowSettings, effective, trading_days};
+use self::settings::{CLOSE, MID, OPEN, WindowSettings, effective};
 use self::strategy::WindowStrategy;
 use super::params::{ParamError, Params};
 use super::registry::BuildContext;
-use crate::market::{Nanos, Session};
-use crate::settings::{Key, Settings};
+use crate::market::Session;
 use crate::trading::Strategy;
-use chrono::Datelike;
 
-/// A window of a strategy on one date, by the settings alone.
+/// The window of a strategy on one date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayWindow {
     /// `open`, `mid` or `close`.
     pub strategy: &'static str,
-    /// Whether the settings let it run on that date.
+    /// Whether it is switched on and trades on that day of the week.
     pub enabled: bool,
-    /// Where it begins to watch.
-    pub start: Nanos,
-    /// Where it has watched enough.
-    pub analysis_end: Nanos,
-    /// Where the last entry may be decided.
-    pub entry_end: Nanos,
-    /// Where what is left is closed.
-    pub end: Nanos,
+    /// Cut at the close of the exchange.
+    pub window: Window,
 }
 
-/// The windows of a session, cut at its close.
-pub fn day_windows(settings: &Settings, session: &Session) -> Vec<DayWindow> {
-    let sequence = match settings.text(Key::StrategyOverride) {
-        "" => settings.list(Key::StrategySequence).to_vec(),
-        only => vec![only],
-    };
-    let runs = |keys: &WindowKeys| settings.flag(keys.enabled) && sequence.contains(&keys.name);
-    let cut = |t: Nanos| t.min(session.close);
-    let of = |keys: &WindowKeys| {
-        let window = Schedule::new(keys, settings).window(session);
-        DayWindow {
-            strategy: keys.name,
-            enabled: runs(keys) && trading_days(settings)[session.date.weekday().num_days_from_monday() as usize],
-            start: cut(window.start),
-            analysis_end: cut(window.analysis_end),
-            entry_end: cut(window.entry_end),
-            end: cut(window.end),
-        }
-    };
-    [&OPEN, &MID, &CLOSE].map(of).to_vec()
-}
-
-/// When the strategy of that name watches, enters and manages in a session; `None` for one that has no window, is
-/// switched off, or does not trade on that weekday.
+/// The window of the strategy of that name in a session; `None` for one that has none.
 ///
 /// # Errors
 /// Parameters that contradict each other.
-pub fn window(
+pub fn day_window(
     name: &str,
     params: &Params,
     context: &BuildContext,
     session: &Session,
-) -> Result<Option<Window>, ParamError> {
+) -> Result<Option<DayWindow>, ParamError> {
     let Some(keys) = [&OPEN, &MID, &CLOSE].into_iter().find(|keys| keys.name == name) else { return Ok(None) };
     let settings = effective(params, context)?;
     let settings = WindowSettings::new(keys, &settings, params, context);
-    let trades = settings.enabled && settings.trades_on(session.date);
-    Ok(trades.then(|| settings.schedule.window(session)))
+    let enabled = settings.enabled && settings.trades_on(session.date);
+    let window = settings.schedule.window(session).cut(session.close);
+    Ok(Some(DayWindow { strategy: keys.name, enabled, window }))
 }
 
 /// The strategy `open`.

@@ -105,6 +105,8 @@ actions! {
     ControlStop = "control.stop",
     /// The kill switch was pulled.
     ControlKill = "control.kill",
+    /// An order that waited for confirmation was confirmed or rejected.
+    OrderDecide = "order.decide",
     /// A halt was acknowledged.
     ControlAcknowledge = "control.acknowledge",
     /// A test began.

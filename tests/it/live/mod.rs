@@ -4,6 +4,7 @@ pub mod client;
 mod exchanges;
 mod first_run;
 mod halted;
+mod sessions;
 mod tested;
 
 use std::io::{BufRead, BufReader};

@@ -81,7 +81,7 @@ function startSession(mode) {
   const isLive = mode === 'live';
   return ask({
     title: isLive ? 'Start live trading' : 'Start on paper',
-    body: isLive ? 'Orders go to the broker and trade real money, within the limits of the settings.' : 'Market data are the broker\'s; orders are filled by the simulated venue. No money is at stake.',
+    body: isLive ? 'Orders go to the broker and trade real money, within the limits of the settings.' : 'Market data are the broker\'s, or with the broker SIM the newest session of the data set in SIM_DATA; orders are filled by the simulated venue. No money is at stake.',
     action: isLive ? 'Start live trading' : 'Start',
     danger: isLive,
     word: isLive ? 'LIVE' : undefined,
@@ -113,10 +113,41 @@ function controls(state) {
   return SESSION_STATES.includes(state) ? el('div', { class: 'actions' }, button('Stop the session', stopSession)) : null;
 }
 
+/** Sends an order that waits for confirmation, or drops it. */
+const decide = (id, word) => api(`/api/v1/orders/pending/${id}/${word}`, { method: 'POST', body: {} }).finally(load);
+
+function pendingPanel(orders) {
+  if (!orders.length) return null;
+  const buttons = ({ id }) => el('div', { class: 'actions' },
+    el('button', { type: 'button', class: 'small primary', on: { click: () => decide(id, 'confirm') } }, 'Confirm'),
+    el('button', { type: 'button', class: 'small', on: { click: () => decide(id, 'reject') } }, 'Reject'));
+  return panel('Orders that wait for confirmation', table('Orders that wait for confirmation', [
+    { title: 'Strategy', cell: (one) => words(one.strategy).toUpperCase() },
+    { title: 'Order', cell: (one) => `${one.side} ${number(one.qty, 2)} ${one.instrument}, ${words(one.order_type)}` },
+    { title: 'Lapses', number: true, cell: (one) => (one.lapses ? clock(one.lapses) : '') },
+    ...(isAdmin ? [{ title: 'Decision', cell: buttons }] : []),
+  ], orders));
+}
+
+function tradesPanel(trades) {
+  if (!trades?.length) return null;
+  return panel('Trades', table('Trades, newest first', [
+    { title: 'Strategy', cell: (one) => words(one.strategy).toUpperCase() },
+    { title: 'Instrument', cell: (one) => one.instrument },
+    { title: 'Quantity', number: true, cell: (one) => number(one.qty, 2) },
+    { title: 'Entry', number: true, cell: (one) => clock(one.entry_time) },
+    { title: 'at', number: true, cell: (one) => number(one.entry_price, 2) },
+    { title: 'Exit', number: true, cell: (one) => clock(one.exit_time) },
+    { title: 'at', number: true, cell: (one) => number(one.exit_price, 2) },
+    { title: 'Profit and loss', number: true, cell: (one) => el('span', { class: trend(one.pnl) }, signed(one.pnl)) },
+    { title: 'Reason', cell: (one) => one.reason },
+  ], trades));
+}
+
 /** Parts of the answer that this page has no view for. */
 const KNOWN = ['identity', 'version', 'bot_state', 'phase', 'mode', 'session', 'windows', 'trades', 'float', 'broker', 'risk', 'counters', 'coa', 'server_time_utc'];
 
-function show(status) {
+function show(status, pending) {
   const { trades = {}, float = {}, broker = {}, risk = {}, counters = {} } = status;
   const unresolved = counters.unresolved_orders ?? 0;
   return [
@@ -129,21 +160,29 @@ function show(status) {
       tile('Broker', broker.name ?? null, broker.health, broker.health === 'not connected' ? 'muted' : ''),
       tile('Unresolved orders', number(unresolved), unresolved ? 'look at the logs' : 'all orders are accounted for', unresolved ? 'warn' : ''),
       tile('Errors', number(counters.errors ?? 0), `${number(counters.retries ?? 0)} retries`, counters.errors ? 'down' : '')),
+    pendingPanel(pending),
     windowsPanel(status.windows),
+    tradesPanel(trades.list),
     el('div', { class: 'pair' }, panel('Risk', riskRows(risk)), panel('Counters', facts(counters))),
     el('div', { class: 'pair' },
-      panel('Session', status.session ? facts(status.session) : el('p', { class: 'muted' }, 'No session runs.'), controls(status.bot_state)),
+      panel('Session', status.session ? facts(status.session) : el('p', { class: 'muted' }, 'No session ran since the start of the core.'), controls(status.bot_state)),
       panel('Bot', facts({ identity: status.identity?.bot_identity, version: status.version, chart_of_accounts: status.coa }))),
     ...Object.entries(status).filter(([name, value]) => !KNOWN.includes(name) && value !== null).map(([name, value]) => panel(title(name), plain(value))),
-  ];
+  ].filter((node) => node !== null);
 }
 
-function take(status) {
+function take({ status, pending }) {
   byId('as-of').textContent = `As of ${utc(status.server_time_utc).slice(11)} UTC`;
-  return show(status);
+  return show(status, pending);
 }
 
-const load = () => fill(host, () => api('/api/v1/status'), take);
+/** The status, and the orders that wait, if it says that there are any. */
+async function whole(status) {
+  const waits = status.session?.waiting_orders > 0;
+  return { status, pending: waits ? (await api('/api/v1/orders/pending')).orders : [] };
+}
+
+const load = () => fill(host, async () => whole(await api('/api/v1/status')), take);
 
 let isShown = true;
 onShown((shown) => {
@@ -154,6 +193,6 @@ onShown((shown) => {
 setInterval(() => { if (isShown && !document.hidden) load(); }, PACE);
 load();
 startPanel(({ event, data }) => {
-  if (event === 'status' && isShown) fill(host, async () => data, take);
+  if (event === 'status' && isShown) fill(host, () => whole(data), take);
   else if (event === 'refresh') load();
 });

@@ -1,0 +1,186 @@
+//! What a process before this one has left: sessions that are not over, executions that are not booked, flags.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::begin::{Prepared, begin};
+use super::clerk::{alert, apply, lower_flags, rest, status_summary, summarize};
+use super::host::Told;
+use super::played::{PlayedDay, is_command};
+use super::{JOURNAL, SUMMARY, ledger, mode_word, sessions_folder};
+use crate::accounting;
+use crate::data::load;
+use crate::runtime::core::Core;
+use crate::runtime::flags::{self, Flag, Found};
+use crate::runtime::logs::{Level, LogName, Record as LogRecord};
+use crate::runtime::{BotState, Event as StateEvent, Exposure};
+use crate::session::journal::{Record, read};
+use crate::session::replay::{AnySession, rerun};
+use crate::session::{Command, LedgerFill, Mode, Output, Recorder, Session, SessionVenue, StageChange, StatusSnapshot};
+use crate::settings::Key;
+use crate::sim::SimVenue;
+use crate::vault::Actor;
+use crate::vault::audit::{Action, Entry};
+
+/// Most bytes of a summary.
+const MOST_SUMMARY: usize = 1 << 20;
+
+/// Books what sessions before have left unbooked, and goes on with the one that was under way: inside its window it
+/// trades on, and what was being closed is closed. Afterwards the bot is in a state that its session is in. Reads
+/// journals, so it takes its time.
+pub fn recover(core: &Arc<Core>) {
+    let Some(work) = core.with(|house| {
+        let identity = house.identity();
+        let wanted = !identity.is_empty() && house.keys.is_complete() && house.trading.running.is_none();
+        (house.trading.recovering, house.trading.earned) = (wanted, 0.0);
+        wanted.then(|| (identity, house.disk.clone(), house.bot_state()))
+    }) else {
+        return;
+    };
+    let (identity, disk, state) = work;
+    let folder = sessions_folder(&identity);
+    let mut sessions = disk.list_folders(&folder).unwrap_or_default();
+    sessions.sort();
+    let mut resumed = false;
+    let goes_on = state.in_session() || state.is_closing();
+    let newest = sessions.last().cloned();
+    for id in sessions {
+        let folder = format!("{folder}/{id}");
+        match disk.read(&format!("{folder}/{SUMMARY}"), MOST_SUMMARY) {
+            Ok(Some(summary)) => {
+                let summary: Value = serde_json::from_slice(&summary).unwrap_or_default();
+                core.with(|house| house.trading.earned += summary["pnl"].as_f64().unwrap_or(0.0));
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!("{error}"),
+        }
+        let path = disk.path().join(&folder).join(JOURNAL);
+        let is_last = newest.as_ref() == Some(&id);
+        let done = if is_last && goes_on { resume(core, &id, &folder, &path) } else { catch_up(core, &folder, &path) };
+        match done {
+            Ok(goes_on) => resumed |= goes_on,
+            Err(why) => {
+                let record = LogRecord::new(core.now(), Level::Error, "session", format!("session {id}: {why}"));
+                core.logs.write(LogName::ErrorTracebacks, &record);
+                alert(core, &format!("Session {id} cannot be taken up again. The log says why."));
+                if is_last && goes_on {
+                    core.with(|house| {
+                        house.faults.push("a session could not be taken up again".to_string());
+                        apply(house, StateEvent::Fault(Exposure::Flat), core.now());
+                    });
+                }
+            }
+        }
+    }
+    core.with(|house| {
+        let now = core.now();
+        house.trading.recovering = false;
+        if resumed {
+            obey(house);
+            return;
+        }
+        if let Ok(Found::Request(request)) = flags::read(&house.disk, Flag::Start) {
+            let entry = Entry::new(now, &Actor::core(), Action::ControlStart, &request.id, "dropped");
+            house.audit.note(entry.detail("the core ended before the session began"));
+        }
+        if let Some(event) = rest(house) {
+            apply(house, event, now);
+        }
+        lower_flags(house);
+    });
+}
+
+/// A session that goes on is told what was asked of it: its journal may not have it yet.
+fn obey(house: &mut crate::runtime::House) {
+    let raised = |flag: Flag| !matches!(flags::read(&house.disk, flag), Ok(Found::Nothing));
+    let state = house.bot_state();
+    let is_emergency = matches!(state, BotState::EmergencyClosingPositions | BotState::ShutdownTriggered);
+    if is_emergency || raised(Flag::Kill) {
+        house.trading.command(Command::Kill);
+    } else if state == BotState::GracefulClosingPositions || raised(Flag::Stop) {
+        house.trading.command(Command::Stop);
+    }
+    // What the settings say now; they may have changed since the journal was begun.
+    if let Ok(settings) = house.settings().map(|stored| stored.settings.clone()) {
+        let (disable_all_trades, defense_mode) =
+            (settings.flag(Key::DisableAllTrades), settings.flag(Key::DefenseModeActive));
+        house.trading.command(Command::Controls { disable_all_trades, defense_mode });
+    }
+}
+
+/// Books what a session has done that does not go on.
+fn catch_up(core: &Arc<Core>, folder: &str, path: &Path) -> Result<bool, String> {
+    if !path.exists() {
+        // The process ended before the journal was begun.
+        core.with(|house| summarize(house, folder, &json!({ "pnl": 0.0, "trades": 0 }), core.now()));
+        return Ok(false);
+    }
+    let contents = read(path).map_err(|error| error.to_string())?;
+    let (_, session) = rerun(path, &contents).map_err(|error| error.to_string())?;
+    let (status, fills) = match &session {
+        AnySession::Sim(session) => left_by(session),
+        AnySession::Live(session) => left_by(session),
+    };
+    let events = events_of(core, status.mode, &fills)?;
+    core.with(|house| {
+        let now = core.now();
+        for what in ledger::book(house, &events, now)? {
+            house.logs.write(LogName::UnresolvedOrders, &LogRecord::new(now, Level::Error, "ledger", what));
+        }
+        summarize(house, folder, &status_summary(&status), now);
+        house.trading.earned += status.pnl;
+        Ok(false)
+    })
+}
+
+fn left_by<V: SessionVenue>(session: &Session<V>) -> (StatusSnapshot, Vec<LedgerFill>) {
+    (session.status(), session.fills_from(0))
+}
+
+fn events_of(core: &Arc<Core>, mode: Mode, fills: &[LedgerFill]) -> Result<Vec<accounting::Event>, String> {
+    let broker = core.with(|house| house.settings().map(|stored| stored.settings.text(Key::BrokerName).to_string()));
+    let broker = broker.map_err(|error| error.to_string())?;
+    let flag = Some(mode_word(mode)).filter(|mode| *mode != "live");
+    let events = fills.iter().map(|fill| ledger::event(&broker, flag, fill));
+    events.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// Goes on with a session on a recorded day where its journal ends.
+fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool, String> {
+    if !path.exists() {
+        return catch_up(core, folder, path);
+    }
+    let contents = read(path).map_err(|error| error.to_string())?;
+    let taken = contents.records.iter().filter(|record| matches!(record, Record::In(input) if !is_command(input)));
+    let taken = taken.count();
+    drop(contents);
+    let (recorder, _) = Recorder::<SimVenue>::resume(path).map_err(|error| error.to_string())?;
+    let session = recorder.session();
+    let source = load(&session.plan().spec.data).map_err(|error| format!("the data of the session: {error}"))?;
+    if source.data_hash != session.plan().data_hash() {
+        return Err("the data of the session have changed since it began".to_string());
+    }
+    let due = events_of(core, session.plan().mode, &session.fills_from(0))?;
+    let settings = core.with(|house| house.settings().map(|stored| stored.settings.clone()));
+    let speed = settings.map_err(|error| error.to_string())?.int(Key::SimSpeed);
+    // The clerk before may not have heard the last words.
+    let first = vec![Told::Outputs(stage_of(session.status().stage).map(Output::Stage).into_iter().collect())];
+    let day = PlayedDay::new(source, speed as f64, taken);
+    let prepared = Prepared { id: id.to_string(), folder: folder.to_string(), recorder, day };
+    tracing::info!("session {id} goes on after {taken} inputs");
+    let weak = Arc::downgrade(core);
+    core.with(|house| begin(weak, house, prepared, due, first)).map_err(|refusal| refusal.message)?;
+    Ok(true)
+}
+
+fn stage_of(stage: &str) -> Option<StageChange> {
+    match stage {
+        "analyzing" => Some(StageChange::AnalysisBegan),
+        "trading" => Some(StageChange::EntriesBegan),
+        "monitoring" => Some(StageChange::MonitoringBegan),
+        _ => None,
+    }
+}
