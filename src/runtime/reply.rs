@@ -29,6 +29,20 @@ impl Reply {
     }
 }
 
+/// Most bytes of the entries of a page: an answer has at most a mebibyte.
+const MOST_PAGE: usize = 700 * 1024;
+
+/// Cuts a page to what an answer can hold: long entries make a shorter page, and the next one begins after them.
+pub fn cut_to_fit<T: Serialize>(entries: &mut Vec<T>) {
+    let mut bytes = 0;
+    let fitting = entries.iter().take_while(|entry| {
+        bytes += json!(entry).to_string().len();
+        bytes <= MOST_PAGE
+    });
+    let fitting = fitting.count().max(1);
+    entries.truncate(fitting);
+}
+
 /// Why something is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -106,5 +120,23 @@ impl From<Refusal> for Reply {
         }
         let body: Value = json!({ "error": error });
         Reply { status: refusal.status, body, retry_after: refusal.retry_after, ..Reply::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_long_entries_is_shorter_and_never_empty() {
+        let mut entries = vec!["x".repeat(300 * 1024); 5];
+        cut_to_fit(&mut entries);
+        assert_eq!(entries.len(), 2);
+        let mut one = vec!["x".repeat(MOST_PAGE + 1); 2];
+        cut_to_fit(&mut one);
+        assert_eq!(one.len(), 1);
+        let mut none: Vec<String> = Vec::new();
+        cut_to_fit(&mut none);
+        assert!(none.is_empty());
     }
 }

@@ -9,24 +9,14 @@ use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::Reply;
-use crate::runtime::reply::Refusal;
-
-/// Most bytes of the entries of a page: an answer has at most a mebibyte.
-const MOST_PAGE: usize = 700 * 1024;
+use crate::runtime::reply::{Refusal, cut_to_fit};
 
 /// `GET /api/v1/audit`: the newest entries first.
 pub fn page(house: &mut House, caller: &Caller, input: &Input) -> Result<Reply, Refusal> {
     let offset = input.number("offset", 0, 0, u64::MAX)?;
     let limit = input.number("limit", 50, 1, 1_000)?;
     let mut page = house.audit.page(offset, limit, caller.now)?;
-    let mut bytes = 0;
-    // Long entries make a shorter page; the next one begins after them.
-    let fitting = page.entries.iter().take_while(|entry| {
-        bytes += json!(entry).to_string().len();
-        bytes <= MOST_PAGE
-    });
-    let fitting = fitting.count().max(1);
-    page.entries.truncate(fitting);
+    cut_to_fit(&mut page.entries);
     Ok(Reply::json(json!({ "entries": page.entries, "total": page.total, "offset": offset })))
 }
 

@@ -10,7 +10,7 @@ use crate::runtime::input::Input;
 use crate::runtime::jobs::results::{self, Stored};
 use crate::runtime::jobs::{Cancel, Job, Jobs, Kind, QueryError, State, SubmitError, is_id, spec};
 use crate::runtime::protocol::Reply;
-use crate::runtime::reply::Refusal;
+use crate::runtime::reply::{Refusal, cut_to_fit};
 use crate::settings::{Key, Settings};
 use crate::vault::audit::Action;
 
@@ -129,7 +129,7 @@ pub async fn list(core: &Arc<Core>, list: List, input: &Input) -> Result<Reply, 
         }
     }
     .into_iter();
-    let runs: Vec<Value> = page
+    let mut runs: Vec<Value> = page
         .into_iter()
         .map(|found| {
             let headline = found.stored.as_ref().and_then(|_| summaries.next());
@@ -142,6 +142,7 @@ pub async fn list(core: &Arc<Core>, list: List, input: &Input) -> Result<Reply, 
             entry
         })
         .collect();
+    cut_to_fit(&mut runs);
     Ok(Reply::json(json!({ "runs": runs, "total": total })))
 }
 
