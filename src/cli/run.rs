@@ -120,6 +120,7 @@ fn health() -> Request {
     Request {
         verb: Verb::Call,
         op: Some(Op::Healthz),
+        other_method: false,
         api: true,
         safe: true,
         params: std::collections::BTreeMap::new(),

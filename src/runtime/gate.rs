@@ -1,5 +1,7 @@
 //! Who may pass: phase, then login, then role, then forgery. Nothing of a body is looked at before.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -10,7 +12,7 @@ use super::Phase;
 use super::house::House;
 use super::protocol::{Context, CookieChange, Page, PageName, PageUser, Peer, Reply, Request, Secret};
 use super::reply::Refusal;
-use super::routes::{Access, Kind, Route, Use};
+use super::routes::{Access, Kind, ROUTES, Route, Use};
 use crate::market::Nanos;
 use crate::vault::Actor;
 use crate::vault::audit::{Action, Entry};
@@ -35,6 +37,11 @@ impl Caller {
         let nobody = if self.peer.ip.is_empty() { "core" } else { "" };
         let user = self.user.as_ref().map_or(nobody, |user| &user.account.username);
         Actor { user: user.to_string(), ip: self.peer.ip.clone() }
+    }
+
+    /// The address, for limits by address.
+    pub fn address(&self) -> IpAddr {
+        self.peer.ip.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into())
     }
 
     /// Whether an admin asks.
@@ -72,12 +79,36 @@ pub fn admit(house: &mut House, request: &Request, now: Nanos) -> Result<(Caller
     let phase = house.phase();
     let route = request.op.map(Route::of);
     let activity = match route {
-        Some(Route { using: Use::Deed, .. }) => Activity::Request,
+        Some(Route { using: Use::Deed, .. }) if !request.other_method => Activity::Request,
         _ => Activity::Polling,
     };
     let caller = identify(house, request, activity, now);
-    let Some(route) = route.filter(|route| route.phases.contain(phase)) else {
-        return Err(Box::new(closed(house, request, &caller, phase)));
+    match passes(house, request, &caller, route, phase) {
+        Ok(route) => Ok((caller, route)),
+        Err(mut reply) => {
+            // A newer token must not be lost with a refusal.
+            reply.cookies = session_cookies(&caller);
+            Err(reply)
+        }
+    }
+}
+
+fn passes(
+    house: &mut House,
+    request: &Request,
+    caller: &Caller,
+    route: Option<&'static Route>,
+    phase: Phase,
+) -> Result<&'static Route, Box<Reply>> {
+    if let (true, Some(known)) = (request.other_method, route) {
+        let is_open = ROUTES.iter().any(|route| route.path == known.path && route.phases.contain(phase));
+        if is_open {
+            let refusal = Refusal::new(405, "method", "This address does not take this method.");
+            return Err(Box::new(refuse(house, caller, known, refusal)));
+        }
+    }
+    let Some(route) = route.filter(|route| route.phases.contain(phase) && !request.other_method) else {
+        return Err(Box::new(closed(house, request, caller, phase)));
     };
     match (route.access, &caller.user) {
         (Access::Public, _) => {}
@@ -86,16 +117,16 @@ pub fn admit(house: &mut House, request: &Request, now: Nanos) -> Result<(Caller
         (Access::Viewer, Some(_)) => {}
         (Access::Admin, Some(_)) if caller.is_admin() => {}
         (Access::Admin, Some(_)) => {
-            note(house, &caller, Action::AuthzDeny, route);
-            return Err(Box::new(refuse(house, &caller, route, Refusal::forbidden("This is for admins only."))));
+            note(house, caller, Action::AuthzDeny, route);
+            return Err(Box::new(refuse(house, caller, route, Refusal::forbidden("This is for admins only."))));
         }
     }
-    if !route.method.is_safe() && !is_genuine(house, request, &caller, route) {
-        note(house, &caller, Action::CsrfDeny, route);
+    if !route.method.is_safe() && !is_genuine(house, request, caller, route) {
+        note(house, caller, Action::CsrfDeny, route);
         let why = "The form is out of date or was sent from another site. Reload the page and try again.";
-        return Err(Box::new(refuse(house, &caller, route, Refusal::new(403, "csrf", why))));
+        return Err(Box::new(refuse(house, caller, route, Refusal::new(403, "csrf", why))));
     }
-    Ok((caller, route))
+    Ok(route)
 }
 
 /// A refusal in the form that the route speaks.
@@ -142,13 +173,17 @@ fn identify(house: &mut House, request: &Request, activity: Activity, now: Nanos
 /// the token of the session or, before a login, of the pre-session.
 fn is_genuine(house: &House, request: &Request, caller: &Caller, route: &Route) -> bool {
     let peer = &request.peer;
-    if matches!(peer.fetch_site.as_deref(), Some("cross-site" | "same-site")) {
+    // Anything but these comes from elsewhere, whatever it is.
+    if peer.fetch_site.as_deref().is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return false;
     }
     if let Some(origin) = &peer.origin {
         let same = match house.public_origin() {
             Some(public) => *origin == public,
-            None => origin.split_once("://").is_some_and(|(_, host)| host == peer.host),
+            None => {
+                let host = origin.split_once("://").map(|(_, host)| host);
+                host == Some(peer.host.as_str()) && (peer.exposed || is_this_machine(&peer.host))
+            }
         };
         if !same {
             return false;
@@ -167,6 +202,18 @@ fn is_genuine(house: &House, request: &Request, caller: &Caller, route: &Route) 
     of_session || (route.access == Access::Public && of_browser())
 }
 
+/// Whether `Host` is a name of this machine. Who listens on it alone is reached by no other: a page elsewhere that has
+/// its own name pointed here (DNS rebinding) is of one origin with us as the browser sees it, and could do the first
+/// run, for which nobody has to log in.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 fn form_token(request: &Request) -> Option<Secret> {
     let fields = form_urlencoded::parse(request.body.expose().as_bytes());
     let mut tokens = fields.filter(|(name, _)| name == "csrf_token");
@@ -178,7 +225,11 @@ pub fn csrf_before_login(pre: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::new().chain_update("tbot-csrf-v1").chain_update(pre).finalize())
 }
 
+/// Audits a refusal. Who is refused without end is audited at the rate of logins.
 fn note(house: &mut House, caller: &Caller, action: Action, route: &Route) {
+    if house.denials.take(caller.address(), caller.now).is_err() {
+        return;
+    }
     let target = format!("{} {}", route.method.name(), route.path);
     house.audit.note(Entry::new(caller.now, &caller.actor(), action, &target, "denied"));
 }

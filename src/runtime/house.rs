@@ -56,6 +56,8 @@ pub struct House {
     pub lockout: Lockout,
     /// Attempts by address.
     pub throttle: Throttle,
+    /// Refusals of the gate that are audited, by address: nobody who is not logged in can fill the disk with them.
+    pub denials: Throttle,
     /// What the start checks found; why the state is `error`.
     pub faults: Vec<String>,
     /// What proves that somebody may set the bot up.
@@ -117,6 +119,7 @@ impl House {
             spare: KeyLines::volatile()?,
             lockout: Lockout::new(LockoutRule::default(), []),
             throttle: Throttle::default(),
+            denials: Throttle::default(),
             faults: Vec::new(),
             provisioning: Provisioning::default(),
             version: version.to_string(),

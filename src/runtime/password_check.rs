@@ -4,7 +4,6 @@
 //! computed without the lock of the house. Whatever is wrong (nobody of that name, another password, a disabled user,
 //! a locked name), the words are the same.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::core::Core;
@@ -16,7 +15,7 @@ use crate::market::Nanos;
 use crate::notify::{Kind, Level, Notice};
 use crate::vault::audit::{Action, Entry};
 use crate::vault::lockout::{Attempt, AttemptedName, LockoutChange};
-use crate::vault::users::{Credentials, HashError, User, Verified};
+use crate::vault::users::{Credentials, HashError, Role, User, Verified};
 
 /// What everybody is told whose name or password is wrong.
 pub const WRONG: &str = "User name or password is wrong. After some failures a name is locked for a while.";
@@ -62,8 +61,10 @@ impl From<HashError> for Refusal {
 /// # Errors
 /// [`Failure::Locked`] until there is one again.
 pub fn throttle(house: &mut House, caller: &Caller) -> Result<(), Failure> {
-    let address: IpAddr = caller.peer.ip.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    house.throttle.take(address, caller.now).map_err(|locked| Failure::Locked { retry_after: locked.retry_after_s })
+    house
+        .throttle
+        .take(caller.address(), caller.now)
+        .map_err(|locked| Failure::Locked { retry_after: locked.retry_after_s })
 }
 
 /// An attempt that was counted, with what the password is compared with.
@@ -86,8 +87,19 @@ impl Core {
         let user = caller.user.as_ref().ok_or_else(Refusal::not_logged_in)?;
         let typed = current_password.filter(|typed| !typed.expose().is_empty());
         let typed = typed.ok_or_else(|| Refusal::invalid_field("current_password", "Enter your current password."))?;
+        let session = user.session;
         match self.check_password(&user.account.username, typed, caller).await {
-            Ok(_) => Ok(()),
+            // While the password was hashed, whoever asked may have lost the session or the role.
+            Ok(now) => {
+                let alive = self.with(|house| house.sessions.is_alive(session, self.now()));
+                match alive {
+                    false => Err(Refusal::not_logged_in()),
+                    true if caller.is_admin() && now.role != Role::Admin => {
+                        Err(Refusal::forbidden("This is for admins only."))
+                    }
+                    true => Ok(()),
+                }
+            }
             Err(Failure::Wrong) => Err(Refusal::new(403, "wrong_password", WRONG)),
             Err(failure) => Err(failure.into()),
         }

@@ -48,8 +48,11 @@ pub enum Verb {
 pub struct Request {
     /// The kind of exchange.
     pub verb: Verb,
-    /// What is asked for; `None`: a path or method that no route has.
+    /// What is asked for; `None`: a path that no route has.
     pub op: Option<Op>,
+    /// Whether the path is that of `op`, but its routes have other methods.
+    #[serde(default)]
+    pub other_method: bool,
     /// Whether the path is one of the API, so that the answer is JSON.
     pub api: bool,
     /// Whether the method changes nothing.

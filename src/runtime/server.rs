@@ -131,7 +131,7 @@ async fn exchange(core: &Arc<Core>, mut stream: UnixStream, ended: watch::Receiv
                 Ok(reply) => reply,
                 Err(_) => Refusal::new(503, "timeout", "The core took too long.").retry_after(2).into(),
             };
-            write_json(&mut stream, &reply).await
+            tell(&mut stream, &reply).await
         }
         Verb::Subscribe => {
             let (from, to) = stream.into_split();
@@ -142,6 +142,17 @@ async fn exchange(core: &Arc<Core>, mut stream: UnixStream, ended: watch::Receiv
             let sending = core.transfer(request, &mut from).await;
             send(sending, to).await
         }
+    }
+}
+
+/// Sends an answer; instead of one that is longer than a message may be, that it is.
+async fn tell(to: &mut (impl AsyncWrite + Unpin), reply: &Reply) -> io::Result<()> {
+    match write_json(to, reply).await {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            let why = "The answer is longer than 1 MiB. Ask for less of it.";
+            write_json(to, &Reply::from(Refusal::new(413, "answer_too_long", why))).await
+        }
+        told => told,
     }
 }
 
@@ -188,4 +199,21 @@ async fn send(sending: super::transfer::Sending, mut to: impl AsyncWrite + Unpin
 
 async fn in_time(writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     timeout(IDLE_TIME, writing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::protocol::MOST_JSON;
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_told_to_be_so_and_no_broken_connection() {
+        let mut wire = Vec::new();
+        tell(&mut wire, &Reply::json("x".repeat(MOST_JSON))).await.unwrap();
+        let told: Reply = read_json(&mut wire.as_slice()).await.unwrap().unwrap();
+        assert_eq!((told.status, told.body["error"]["code"].as_str()), (413, Some("answer_too_long")));
+        let mut wire = Vec::new();
+        tell(&mut wire, &Reply::json("x")).await.unwrap();
+        assert_eq!(read_json::<Reply>(&mut wire.as_slice()).await.unwrap().unwrap().body, "x");
+    }
 }

@@ -297,6 +297,13 @@ impl Sessions {
         self.reissue(session, 0, keys, now)
     }
 
+    /// Gives every session of a user a new token with its next request: after a change of role by somebody else.
+    pub fn renew_user(&mut self, user_id: i64) {
+        for row in self.rows.values_mut().filter(|row| row.info.user_id == user_id) {
+            row.current.1 = Nanos::MIN;
+        }
+    }
+
     /// The CSRF token of a session: the same as long as the session lives.
     pub fn csrf(&self, session: u64) -> Option<String> {
         self.rows.get(&session).map(|row| row.csrf.text())

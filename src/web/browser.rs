@@ -57,6 +57,11 @@ pub fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<Stri
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_string)
 }
 
+/// A header by which a request may be refused: one that is no text must not count as missing.
+fn lossy(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
 /// What decides about a request. `behind_proxy`: the last address of `X-Forwarded-For` is believed, if a proxy on this
 /// machine sent it.
 pub fn peer(headers: &HeaderMap, address: IpAddr, names: CookieNames, behind_proxy: bool, exposed: bool) -> Peer {
@@ -73,8 +78,8 @@ pub fn peer(headers: &HeaderMap, address: IpAddr, names: CookieNames, behind_pro
         pre: cookies(headers, names.pre()).next().map(Secret::new),
         setup: cookies(headers, names.setup()).next().map(Secret::new),
         csrf: text(headers, "x-csrf-token").map(Secret::new),
-        fetch_site: text(headers, "sec-fetch-site"),
-        origin: text(headers, header::ORIGIN),
+        fetch_site: lossy(headers, "sec-fetch-site"),
+        origin: lossy(headers, header::ORIGIN),
         host: text(headers, header::HOST).unwrap_or_default(),
         exposed,
         request_id: String::new(),
@@ -96,6 +101,16 @@ mod tests {
         let long = "x".repeat(MOST_COOKIE + 1);
         let headers = self::headers(&[("cookie", &format!("tbot_session={long}; tbot_session=ok"))]);
         assert_eq!(cookies(&headers, "tbot_session").collect::<Vec<_>>(), ["ok"]);
+    }
+
+    #[test]
+    fn an_origin_that_is_no_text_is_not_a_missing_one() {
+        let mut headers = HeaderMap::new();
+        headers.insert("origin", axum::http::HeaderValue::from_bytes(b"http://evil\xff").unwrap());
+        headers.insert("sec-fetch-site", axum::http::HeaderValue::from_bytes(b"cross-site\xff").unwrap());
+        let peer = peer(&headers, IpAddr::from([127, 0, 0, 1]), CookieNames { secure: false }, false, false);
+        assert_eq!(peer.origin.as_deref(), Some("http://evil\u{fffd}"));
+        assert_eq!(peer.fetch_site.as_deref(), Some("cross-site\u{fffd}"));
     }
 
     #[test]

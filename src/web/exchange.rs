@@ -12,7 +12,7 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::client::data;
 use super::handler::{Web, core_away};
@@ -89,15 +89,17 @@ async fn passed_on(web: &Web, call: &mut Request, request: HttpRequest<Body>) ->
     }
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
     let mut fields: BTreeMap<String, Secret> = BTreeMap::new();
+    // Nobody is known to be logged in before the core has seen the fields: they come in one time together.
+    let deadline = Instant::now() + IDLE_TIME;
     let file = loop {
-        let Some(field) = in_time(form.next_field()).await?? else {
+        let Some(field) = by(deadline, form.next_field()).await?? else {
             return Err(Refusal::invalid_field("file", "The form has no file."));
         };
         if field.file_name().is_some() {
             break field;
         }
         let name = field.name().unwrap_or_default().to_string();
-        let value = text_of(field).await?;
+        let value = text_of(field, deadline).await?;
         if fields.len() >= MOST_FIELDS || fields.insert(name, value).is_some() {
             return Err(malformed());
         }
@@ -110,7 +112,7 @@ async fn passed_on(web: &Web, call: &mut Request, request: HttpRequest<Body>) ->
     call.body = Secret::new(serde_json::to_string(&fields).map_err(|_| malformed())?);
     let parts = unfold(Some(file), |file| async move {
         let mut file = file?;
-        match in_time(file.chunk()).await {
+        match by(Instant::now() + IDLE_TIME, file.chunk()).await {
             Ok(Ok(Some(bytes))) => Some((Ok::<Bytes, Refusal>(bytes), Some(file))),
             Ok(Ok(None)) => None,
             Ok(Err(refusal)) | Err(refusal) => Some((Err(refusal), None)),
@@ -123,9 +125,9 @@ async fn passed_on(web: &Web, call: &mut Request, request: HttpRequest<Body>) ->
     }
 }
 
-async fn text_of(mut field: Field<'_>) -> Result<Secret, Refusal> {
+async fn text_of(mut field: Field<'_>, deadline: Instant) -> Result<Secret, Refusal> {
     let mut text = zeroize::Zeroizing::new(Vec::new());
-    while let Some(bytes) = in_time(field.chunk()).await?? {
+    while let Some(bytes) = by(deadline, field.chunk()).await?? {
         if text.len() + bytes.len() > MOST_FIELD {
             return Err(Refusal::new(413, "too_large", "A field before the file is too long."));
         }
@@ -134,9 +136,12 @@ async fn text_of(mut field: Field<'_>) -> Result<Secret, Refusal> {
     std::str::from_utf8(&text).map(Secret::new).map_err(|_| malformed())
 }
 
-/// What comes of reading, in the time that a browser may pause.
-async fn in_time<T>(reading: impl Future<Output = Result<T, MultipartError>>) -> Result<Result<T, Refusal>, Refusal> {
-    let read = timeout(IDLE_TIME, reading).await;
+/// What comes of reading until `deadline`.
+async fn by<T>(
+    deadline: Instant,
+    reading: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<Result<T, Refusal>, Refusal> {
+    let read = timeout_at(deadline, reading).await;
     let read = read.map_err(|_| Refusal::new(408, "timeout", "The file stopped arriving."))?;
     Ok(read.map_err(|_| malformed()))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, RawPathParams, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, RawPathParams, State};
 use axum::http::{HeaderMap, Method as HttpMethod, Request as HttpRequest, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,8 @@ use crate::runtime::routes::{Kind, Method, ROUTES, Route};
 
 /// Most bytes of a URL.
 const MOST_URL: usize = 8 * 1024;
+/// Most bytes of the headers: of names, values, and what stands between them.
+const MOST_HEADERS: usize = 32 * 1024;
 /// Most bytes of a body.
 const MOST_BODY: usize = 256 * 1024;
 /// How long a request may take from its headers to its answer. Streams and files have a limit of their own.
@@ -107,6 +109,10 @@ async fn limits(request: HttpRequest<Body>, next: middleware::Next) -> Response 
     if url > MOST_URL {
         return respond::refusal(api, &Refusal::new(414, "url_too_long", "The address is too long."));
     }
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers > MOST_HEADERS {
+        return respond::refusal(api, &Refusal::new(431, "headers_too_long", "The headers are longer than 32 KiB."));
+    }
     next.run(request).await
 }
 
@@ -127,6 +133,7 @@ async fn known(
     let mut call = Request {
         verb: Verb::Call,
         op: Some(route.op),
+        other_method: false,
         api,
         safe: route.method.is_safe(),
         params,
@@ -161,39 +168,46 @@ async fn unknown(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: HttpRequest<Body>,
 ) -> Response {
-    let api = is_api(request.uri().path());
     if request.uri().path().starts_with("/static/") {
         return plain(StatusCode::NOT_FOUND);
     }
-    let safe = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
-    let (peer, to) = web.peer(request.headers(), from, !api, request.extensions().get());
-    web.ask(nowhere(api, safe, peer), to).await
+    let (asked, to) = nowhere(&web, from, &request, None);
+    web.ask(asked, to).await
 }
 
-/// A path that has a route, under a method that it has not.
-async fn wrong_method(state: State<Arc<Web>>, from: ConnectInfo<SocketAddr>, request: HttpRequest<Body>) -> Response {
-    let api = is_api(request.uri().path());
-    let path = request.uri().path().to_string();
-    let answer = unknown(state, from, request).await;
-    // In a phase in which something is there it may be said that only the method is wrong.
-    if answer.status() == StatusCode::NOT_FOUND && !path.starts_with("/static/") {
-        return respond::refusal(api, &Refusal::new(405, "method", "This address does not take this method."));
+/// A path that has a route, under a method that it has not. The core knows whether that may be told.
+async fn wrong_method(
+    State(web): State<Arc<Web>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: HttpRequest<Body>,
+) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    match ROUTES.iter().find(|route| Some(route.path) == path) {
+        Some(route) => {
+            let (asked, to) = nowhere(&web, from, &request, Some(route));
+            web.ask(asked, to).await
+        }
+        None => plain(StatusCode::METHOD_NOT_ALLOWED),
     }
-    answer
 }
 
-fn nowhere(api: bool, safe: bool, peer: Peer) -> Request {
-    Request {
+/// The question for a path that has no route, or none of this method.
+fn nowhere(web: &Web, from: SocketAddr, request: &HttpRequest<Body>, near: Option<&Route>) -> (Request, Recipient) {
+    let api = is_api(request.uri().path());
+    let (peer, to) = web.peer(request.headers(), from, !api, request.extensions().get());
+    let asked = Request {
         verb: Verb::Call,
-        op: None,
+        op: near.map(|route| route.op),
+        other_method: near.is_some(),
         api,
-        safe,
+        safe: matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD),
         params: std::collections::BTreeMap::new(),
         query: String::new(),
         content_type: String::new(),
         body: Secret::default(),
         peer,
-    }
+    };
+    (asked, to)
 }
 
 impl Web {
@@ -243,8 +257,13 @@ async fn body_of(body: Body) -> Result<Secret, Refusal> {
         }
         Err(_) => return Err(Refusal::new(400, "malformed", "The body could not be read.")),
     };
-    let text = std::str::from_utf8(&bytes);
-    text.map(Secret::new).map_err(|_| Refusal::new(400, "malformed", "The body is no UTF-8 text."))
+    let malformed = |why| Refusal::new(400, "malformed", why);
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed("The body is no UTF-8 text."))?;
+    // Neither JSON nor a form has them, and each would take six bytes in the message to the core.
+    if text.bytes().any(|byte| byte < b' ' && !b"\t\r\n".contains(&byte)) {
+        return Err(malformed("The body has control characters."));
+    }
+    Ok(Secret::new(text))
 }
 
 fn is_api(path: &str) -> bool {

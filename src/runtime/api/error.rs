@@ -100,7 +100,7 @@ fn may_reset(house: &mut House, caller: &Caller, mut form: Form) -> Result<Form,
         return Err(Refusal::forbidden("There are users: log in as an admin."));
     }
     if !house.setup.is_token(form.text("setup_token")) {
-        return Err(Refusal::forbidden("This is not the setup token. The core has printed a new one."));
+        return Err(Refusal::forbidden("This is not the setup token. It is in control/setup_token."));
     }
     if !matches!(form.text("action"), "reset" | "restore") {
         form.errors.insert("action".to_string(), "Expected reset or restore.".to_string());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::paging;
 use crate::runtime::core::Core;
 use crate::runtime::gate::Caller;
 use crate::runtime::input::Input;
@@ -129,7 +130,7 @@ pub async fn list(core: &Arc<Core>, list: List, input: &Input) -> Result<Reply, 
         }
     }
     .into_iter();
-    let runs: Vec<Value> = page
+    let mut runs: Vec<Value> = page
         .into_iter()
         .map(|found| {
             let headline = found.stored.as_ref().and_then(|_| summaries.next());
@@ -142,6 +143,7 @@ pub async fn list(core: &Arc<Core>, list: List, input: &Input) -> Result<Reply, 
             entry
         })
         .collect();
+    paging::fit(&mut runs);
     Ok(Reply::json(json!({ "runs": runs, "total": total })))
 }
 

@@ -158,6 +158,9 @@ fn prepare(
     seconds: u32,
 ) -> Result<Task, Refusal> {
     house.refuse_in_test()?;
+    if house.trading.is_busy() {
+        return Err(Refusal::conflict("wrong_state", "A session runs or is being closed; a test begins without one."));
+    }
     if house.bot_state() != BotState::Idle {
         let why = format!("A test begins while the bot is idle; it is in the state {}.", house.bot_state());
         return Err(Refusal::conflict("wrong_state", why));

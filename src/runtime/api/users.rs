@@ -112,14 +112,16 @@ pub async fn change(core: &Arc<Core>, caller: &Arc<Caller>, input: Input) -> Res
         NewPassword::new(password.into_inner(), name, body.email.as_deref().unwrap_or(&known.email))
     });
     let password = password.transpose().map_err(|error| invalid("password", error.to_string()))?;
-    if password.is_some() || body.role.is_some_and(|role| role != known.role) {
+    // A role that somebody has already is no change.
+    let role = body.role.filter(|role| *role != known.role);
+    if password.is_some() || role.is_some() {
         core.reauthenticate(caller, body.current_password.as_ref()).await?;
     }
     let hash = match password {
         Some(password) => Some(core.hasher.hash(password).await?),
         None => None,
     };
-    let change = UserChange { username, email, role: body.role, disabled: body.disabled, hash };
+    let change = UserChange { username, email, role, disabled: body.disabled, hash };
     let by = Arc::clone(caller);
     core.work(move |house| store_change(house, &by, id, &change)).await?
 }
@@ -139,7 +141,10 @@ fn store_change(house: &mut House, caller: &Caller, id: i64, change: &UserChange
     if user.disabled || change.hash.is_some() {
         house.sessions.revoke_user(id, own.filter(|_| !user.disabled));
     }
-    // Whose rights or password changed gets a new token at once, where it can be handed over.
+    // Whose rights or password changed gets a new token: with this answer, others with their next one.
+    if change.role.is_some() {
+        house.sessions.renew_user(id);
+    }
     let keys = house.session_keys().clone();
     if let (Some(session), true) = (own, change.hash.is_some() || change.role.is_some())
         && let Ok(token) = house.sessions.renew(session, &keys, caller.now)

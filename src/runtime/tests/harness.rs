@@ -237,6 +237,7 @@ impl Browser<'_> {
         Request {
             verb: Verb::Call,
             op: Some(op),
+            other_method: false,
             api: route.is_api(),
             safe: route.method.is_safe(),
             params: params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),

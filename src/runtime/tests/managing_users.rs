@@ -72,7 +72,9 @@ fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
     let mut victor = bot.logged_in("victor");
     assert_eq!(victor.get(Op::UserList).status, 200);
     assert_eq!(admin.json(Op::UserChange, &[("id", &id)], &role("viewer")).status, 200);
+    let before = victor.session.clone();
     assert_eq!(victor.get(Op::UserList).status, 403);
+    assert_ne!(victor.session, before, "another role, another token, with a refusal too");
     assert_eq!(admin.json(Op::UserChange, &[("id", &id)], &json!({ "disabled": true })).status, 200);
     assert_eq!(victor.get(Op::Session).status, 401);
 }

@@ -84,6 +84,68 @@ fn a_route_outside_its_phase_does_not_show_that_it_exists() {
 }
 
 #[test]
+fn a_wrong_method_is_told_where_the_address_is_open_and_nowhere_else() {
+    for phase in PHASES {
+        let bot = in_phase(phase);
+        let browser = bot.browser();
+        for route in ROUTES {
+            let wrong = Request { other_method: true, ..browser.request(route.op, &[], "", String::new()) };
+            let refused = judged(&bot, &wrong).expect_err(route.path);
+            if ROUTES.iter().any(|open| open.path == route.path && open.phases.contain(phase)) {
+                assert_eq!(refused.status, 405, "{phase}: {}", route.path);
+                continue;
+            }
+            let nowhere = Request { op: None, ..browser.request(route.op, &[], "", String::new()) };
+            let unknown = judged(&bot, &nowhere).expect_err("no route");
+            let shown = |reply: &Reply| (reply.status, reply.location.clone(), reply.body.clone());
+            assert_eq!(shown(&refused), shown(&unknown), "{phase}: {}", route.path);
+        }
+    }
+}
+
+#[test]
+fn a_page_whose_name_was_pointed_at_this_machine_cannot_do_the_first_run() {
+    let bot = in_phase(Phase::Configuration);
+    let browser = bot.browser();
+    let asked = |host: &str, exposed: bool| {
+        let mut request = browser.request(Op::ConfigurationSubmit, &[], "", String::new());
+        request.peer.fetch_site = Some("same-origin".to_string());
+        request.peer.origin = Some(format!("http://{host}"));
+        (request.peer.host, request.peer.exposed) = (host.to_string(), exposed);
+        judged(&bot, &request).is_ok()
+    };
+    for host in
+        ["evil.example:6900", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:6900", "10.0.0.1"]
+    {
+        assert!(!asked(host, false), "{host}");
+    }
+    for host in ["127.0.0.1:6900", "localhost:6900", "LocalHost", "[::1]:6900", "127.0.0.2"] {
+        assert!(asked(host, false), "{host}");
+    }
+    // Who listens for others has other names, and asks for the setup token.
+    assert!(asked("bot.example.com", true));
+}
+
+#[test]
+fn refusals_without_end_do_not_fill_the_audit_log() {
+    let bot = in_phase(Phase::Main);
+    let mut request = bot.browser().request(Op::Login, &[], "", String::new());
+    request.peer.csrf = None;
+    let before = bot.core.with(|house| house.audit.page(0, 1, 0).unwrap().total);
+    for _ in 0..1_000 {
+        assert_eq!(judged(&bot, &request).unwrap_err().status, 403);
+    }
+    let noted = bot.core.with(|house| house.audit.page(0, 1, 0).unwrap().total) - before;
+    assert_eq!(noted, u64::from(crate::vault::lockout::BURST));
+    request.peer.ip = "192.0.2.7".to_string();
+    assert_eq!(judged(&bot, &request).unwrap_err().status, 403);
+    let after = bot.core.with(|house| house.audit.page(0, 1, 0).unwrap().total);
+    assert_eq!(after - before, noted + 1, "another address");
+    // Somebody at the first address can log in all the same.
+    assert_eq!(bot.browser().form(Op::Login, &[("username", ADMIN), ("password", PASSWORD)]).status, 303);
+}
+
+#[test]
 fn who_is_not_logged_in_reaches_public_routes_only() {
     for phase in [Phase::Main, Phase::Error] {
         let bot = in_phase(phase);
@@ -130,13 +192,15 @@ fn nothing_is_changed_without_the_token_of_the_session_or_from_elsewhere() {
         let in_use = matches!(phase, Phase::Main | Phase::Error);
         let browser = if in_use { logged_in(&bot, ADMIN) } else { bot.browser() };
         for route in ROUTES.iter().filter(|route| route.phases.contain(phase) && !route.method.is_safe()) {
-            let forged: [fn(&mut Request); 6] = [
+            let forged: [fn(&mut Request); 8] = [
                 |request| request.peer.csrf = None,
                 |request| request.peer.csrf = Some(Secret::new("guessed")),
                 |request| request.peer.csrf = Some(Secret::new("")),
                 |request| request.peer.fetch_site = Some("cross-site".to_string()),
                 |request| request.peer.fetch_site = Some("same-site".to_string()),
+                |request| request.peer.fetch_site = Some("Cross-Site".to_string()),
                 |request| request.peer.origin = Some("https://evil.example".to_string()),
+                |request| request.peer.origin = Some("null".to_string()),
             ];
             for (k, forge) in forged.into_iter().enumerate() {
                 let mut request = browser.request(route.op, &[], "", String::new());

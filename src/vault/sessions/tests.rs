@@ -176,6 +176,18 @@ fn a_renewed_session_has_no_old_token() {
 }
 
 #[test]
+fn who_gets_another_role_gets_a_new_token_with_the_next_request() {
+    let mut house = house();
+    let (token, other) = (house.log_in(2, T0), house.log_in(1, T0));
+    house.sessions.renew_user(2);
+    let newer = house.ask(token.as_str(), T0 + SECOND).unwrap().replacement.expect("a new token");
+    assert_ne!(newer, token);
+    assert_eq!(house.ask(newer.as_str(), T0 + SECOND).unwrap().replacement, None);
+    assert_eq!(house.ask(token.as_str(), T0 + SECOND + OVERLAP).unwrap_err(), SessionError::NotLoggedIn);
+    assert_eq!(house.ask(other.as_str(), T0 + SECOND).unwrap().replacement, None, "nobody else does");
+}
+
+#[test]
 fn the_csrf_token_belongs_to_its_session() {
     let mut house = house();
     let [a, b] = [1, 2].map(|user| house.log_in(user, T0));

@@ -152,6 +152,9 @@ fn too_much_of_anything_is_refused_with_the_headers_of_every_answer() {
         (405, admin.send("BREW", "/api/v1/status", &[], b"")),
         (405, admin.send("DELETE", "/api/v1/settings", &json_type, b"")),
         (404, admin.get("/api/v1/nothing")),
+        // As JSON it would be longer than a message to the core may be.
+        (400, admin.send("PUT", "/api/v1/settings", &json_type, &[1; 250 * 1024])),
+        (431, admin.send("GET", "/api/v1/status", &[("x-filler", &"z".repeat(33 * 1024))], b"")),
     ];
     for (status, answer) in answers {
         assert_eq!(answer.status, status, "{}", answer.text());
@@ -163,6 +166,18 @@ fn too_much_of_anything_is_refused_with_the_headers_of_every_answer() {
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\nx-filler: {}\r\n\r\n", "z".repeat(64 * 1024));
     assert_eq!(live.client().raw(many.as_bytes()).status, 431);
     assert_eq!(admin.get("/api/v1/status").status, 200, "and life goes on");
+}
+
+#[test]
+fn before_the_first_run_no_method_shows_that_an_address_exists() {
+    let live = Live::start();
+    let known = live.client().send("PUT", "/api/v1/users", &[], b"");
+    let unknown = live.client().send("PUT", "/api/v1/nothing", &[], b"");
+    assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
+    assert_eq!(known.json()["error"]["code"], "wrong_phase");
+    let known = live.client().send("PATCH", "/settings", &[], b"");
+    assert_eq!((known.status, known.location()), (303, Some("/configuration")));
+    assert_eq!(live.client().send("PUT", "/configuration", &[], b"").status, 405, "where it is open, it is told");
 }
 
 #[test]
