@@ -53,7 +53,7 @@ impl StrategySpec {
         Params::check(self.name, self.params, given)
     }
 
-    /// Whether it acts in a window of the session only: see [`window`](super::window).
+    /// Whether it acts in a window of the session only: see [`day_window`](super::day_window).
     pub fn has_window(&self) -> bool {
         matches!(self.name, "open" | "mid" | "close")
     }
