@@ -137,6 +137,12 @@ pub async fn receive(from: &mut (impl AsyncRead + Unpin), most: usize) -> Result
             let kib = most / 1024;
             return Err(Refusal::new(413, "too_large", format!("The file is larger than {kib} KiB.")));
         }
+        let needed = content.len() + frame.len();
+        if needed > content.capacity() {
+            // Twice as much as there is, as a vector grows, but never beyond what may come.
+            let more = needed.max(content.len() * 2).min(most) - content.len();
+            content.reserve_exact(more);
+        }
         content.extend_from_slice(&frame);
     }
 }
@@ -160,5 +166,16 @@ mod tests {
         assert_eq!(received(&[b""], 3).await, Ok(Vec::new()));
         assert_eq!(received(&[b"ab", b"c"], 3).await, Err(400), "no end");
         assert_eq!(received(&[b"ab", b"cd", b""], 3).await, Err(413));
+    }
+
+    #[tokio::test]
+    async fn a_file_takes_no_more_memory_than_one_may_have() {
+        let mut wire = Vec::new();
+        for frame in [&b"abcdef"[..], b"ghi", b"j", b""] {
+            write_frame(&mut wire, frame).await.unwrap();
+        }
+        let content = receive(&mut wire.as_slice(), 10).await.unwrap();
+        assert_eq!(**content, *b"abcdefghij");
+        assert_eq!(content.capacity(), 10);
     }
 }
