@@ -3,9 +3,11 @@
 use super::machine::{Counters, Session, SessionVenue};
 use super::output::StageChange;
 use super::schedule::Stage;
-use crate::market::{Nanos, format_time};
+use crate::market::{Nanos, SymbolId, format_time};
 use crate::risk::Halt;
+use crate::trading::{OrderRecord, QTY_EPSILON};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A window of a strategy, times in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,11 +17,11 @@ pub struct WindowStatus {
     pub analysis_end: String,
     pub entry_end: String,
     pub end: String,
-    /// Entry orders that reached the venue in this session.
+    /// Entries that were filled, in part at least.
     pub entries: u64,
-    /// Fills of exits.
+    /// Round trips that ended.
     pub exits: u64,
-    /// Orders decided, refused ones included.
+    /// Entries that were decided, refused ones included.
     pub signals: u64,
 }
 
@@ -116,20 +118,19 @@ impl<V: SessionVenue> Session<V> {
             .collect();
         let wins = trades.iter().filter(|t| t.pnl > 0.0).count();
         let equity = portfolio.account.equity();
-        let of_strategy = |k: usize| portfolio.orders.iter().filter(move |r| usize::from(r.order.strategy) == k);
         let windows = self.schedule.iter().flat_map(|schedule| schedule.windows.iter().enumerate());
         let windows = windows.filter_map(|(k, window)| {
             let window = window.as_ref()?;
-            let is_entry = |r: &&crate::trading::OrderRecord| r.order.request.parent.is_none() && !r.order.liquidates;
+            let entries = entries(&portfolio.orders, k);
             Some(WindowStatus {
                 strategy: self.strategies[k].clone(),
                 start: format_time(window.start),
                 analysis_end: format_time(window.analysis_end),
                 entry_end: format_time(window.entry_end),
                 end: format_time(window.end),
-                entries: of_strategy(k).filter(is_entry).filter(|r| r.filled > 0.0).count() as u64,
+                entries: entries.iter().filter(|r| r.filled > 0.0).count() as u64,
                 exits: portfolio.trades.trades().iter().filter(|t| usize::from(t.strategy) == k).count() as u64,
-                signals: of_strategy(k).filter(is_entry).count() as u64,
+                signals: entries.len() as u64,
             })
         });
         let settings = &self.plan.spec.settings;
@@ -173,6 +174,24 @@ impl<V: SessionVenue> Session<V> {
             warnings: core.warnings().to_vec(),
         }
     }
+}
+
+/// The orders of a strategy that opened or enlarged a position, or would have. An order against what the strategy holds
+/// when it is decided is an exit, as are the children of an entry.
+fn entries(orders: &[OrderRecord], strategy: usize) -> Vec<&OrderRecord> {
+    let mut held: BTreeMap<SymbolId, f64> = BTreeMap::new();
+    let mut entries = Vec::new();
+    // Ids are given in order of decision, and a strategy closes what it holds before it turns around.
+    for record in orders.iter().filter(|record| usize::from(record.order.strategy) == strategy) {
+        let request = &record.order.request;
+        let position = held.entry(request.symbol).or_default();
+        let sign = request.side.sign();
+        if request.parent.is_none() && !record.order.liquidates && *position * sign > -QTY_EPSILON {
+            entries.push(record);
+        }
+        *position += sign * record.filled;
+    }
+    entries
 }
 
 fn stage_word(stage: Stage) -> &'static str {

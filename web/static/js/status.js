@@ -145,7 +145,7 @@ function tradesPanel(trades) {
 }
 
 /** Parts of the answer that this page has no view for. */
-const KNOWN = ['identity', 'version', 'bot_state', 'phase', 'mode', 'session', 'windows', 'trades', 'float', 'broker', 'risk', 'counters', 'coa', 'server_time_utc'];
+const KNOWN = ['identity', 'version', 'bot_state', 'phase', 'mode', 'session', 'windows', 'trades', 'float', 'broker', 'risk', 'counters', 'coa', 'server_time_utc', 'test_mode'];
 
 function show(status, pending) {
   const { trades = {}, float = {}, broker = {}, risk = {}, counters = {} } = status;
