@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::accounting::{
-    Event, Fill, Happening, Instrument, InstrumentKind, Lot, PostingError, SystemAccount, money, post,
-};
+use crate::accounting::{Event, Happening, Instrument, Lot, PostingError, SystemAccount, money, post};
 use crate::market::{Nanos, format_time};
+use crate::runtime::trading::execution_event;
 use crate::session::LedgerFill;
-use crate::trading::{CONTRACT_SIZE, Side};
 
 /// Lots and cash in memory; entries as lines of text.
 #[derive(Debug, Default)]
@@ -35,21 +33,8 @@ impl TrialLedger {
     /// # Errors
     /// It cannot be booked.
     pub fn fill(&mut self, fill: &LedgerFill) -> Result<String, PostingError> {
-        let instrument = Instrument::of_symbol(&fill.instrument);
-        let units = match instrument.kind {
-            InstrumentKind::Share => fill.qty,
-            InstrumentKind::Option => fill.qty / CONTRACT_SIZE,
-        };
-        let what = Happening::Fill(Fill {
-            instrument,
-            side: if fill.side == "buy" { Side::Buy } else { Side::Sell },
-            quantity: money::decimal(units)?,
-            price: money::decimal(fill.price)?,
-            commission: money::round(money::decimal(fill.commission)?),
-            // The simulated venue charges one amount.
-            regulatory_fees: Decimal::ZERO,
-        });
-        self.book(&Event::new(format!("TEST:{}", fill.execution), fill.time, what))
+        let event = execution_event("TEST", None, fill)?;
+        self.book(&event)
     }
 
     /// Cash, dollars.

@@ -36,6 +36,7 @@ use crate::settings::{Key, Settings};
 use crate::trading;
 
 pub use begin::{Prepared, begin, next_id, played};
+pub use ledger::event as execution_event;
 pub use recover::recover;
 
 /// The folder of all sessions of a bot, relative to the data folder.
