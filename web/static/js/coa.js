@@ -285,6 +285,8 @@ async function load() {
     fill(host, () => api('/api/v1/coa'), show),
     fill(byId('history'), () => api('/api/v1/coa/history?limit=100'), showHistory),
   ]);
+  // Only now: the chart would push it down.
+  byId('versions').hidden = false;
 }
 
 host.addEventListener('keydown', onKey);

@@ -225,9 +225,13 @@ async function save() {
   outcome(byId('about'), `Saved as version ${version}.`, 'good');
 }
 
+/** While changes are being put back, nothing else may fill the form. */
+let isKeeping = false;
+
 /** Somebody else saved meanwhile: what they changed is taken over, what was entered here is kept. */
 async function conflict() {
   const mine = changedValues();
+  isKeeping = true;
   await load();
   for (const [key, value] of Object.entries(mine)) {
     const input = host.elements[key];
@@ -235,6 +239,7 @@ async function conflict() {
     else input.value = textOf(value);
   }
   await check();
+  isKeeping = false;
   outcome(byId('check'), `Somebody saved version ${version} meanwhile. Your changes are kept here; look at them and save again.`, 'bad');
 }
 
@@ -266,5 +271,5 @@ function showTestMode(isOn) {
 startPanel((event) => {
   if (event.event === 'status') showTestMode(event.data.test_mode);
   // What is being edited is not taken away; the version tells when it is saved.
-  if ((event.event === 'settings' || event.event === 'refresh') && (!saveBar || saveBar.hidden)) load();
+  if ((event.event === 'settings' || event.event === 'refresh') && !isKeeping && (!saveBar || saveBar.hidden)) load();
 });
