@@ -232,6 +232,8 @@ let isKeeping = false;
 async function conflict() {
   const mine = changedValues();
   isKeeping = true;
+  // What was typed last is checked here; its own check would come later and say something else.
+  clearTimeout(typing);
   await load();
   for (const [key, value] of Object.entries(mine)) {
     const input = host.elements[key];
