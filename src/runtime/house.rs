@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use super::brokerage::Brokerage;
 use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::setup::Setup;
@@ -76,6 +77,8 @@ pub struct House {
     pub alerts: u64,
     /// The trading session.
     pub trading: Trading,
+    /// The broker.
+    pub brokerage: Brokerage,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
 }
@@ -127,6 +130,7 @@ impl House {
             notifier: Notifier::default(),
             alerts: 0,
             trading: Trading::default(),
+            brokerage: Brokerage::default(),
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);
