@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tracing::Instrument;
 
+use super::clock::{Clock, ClockSource, TradingClock};
 use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
@@ -20,9 +21,6 @@ use super::{BotState, api, openapi, trading};
 use crate::market::Nanos;
 use crate::notify::Notifier;
 use crate::vault::users::Hasher;
-
-/// The clock of sessions, locks, audit and files.
-pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;
 
 /// Events that a slow listener may be behind before it loses some.
 const EVENTS_BEHIND: usize = 256;
@@ -58,19 +56,21 @@ pub struct Core {
     pub hasher: Hasher,
     /// What happened, for whoever listens.
     pub events: broadcast::Sender<Event>,
-    /// The time.
+    /// The time of sessions, locks, audit and files.
     pub clock: Clock,
+    /// The time of schedule, strategies, orders, journal and ledger.
+    pub trading_clock: TradingClock,
     /// Backtests and sweeps.
     pub jobs: Arc<Jobs>,
 }
 
 impl Core {
-    /// Opens the data folder.
+    /// Opens the data folder. `trading`: which clock trading follows.
     ///
     /// # Errors
-    /// Another process owns it, or the disk refuses.
-    pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
-        let house = House::open(root, version, clock())?;
+    /// Another process owns it, the disk refuses, or trading may not follow this clock.
+    pub fn open(root: &Path, version: &str, clock: Clock, trading: ClockSource) -> Result<Arc<Core>, StartError> {
+        let house = House::open(root, version, trading, clock())?;
         Ok(Core::of(house, Hasher::default(), clock))
     }
 
@@ -81,6 +81,7 @@ impl Core {
         Arc::new(Core {
             logs: Arc::clone(&house.logs),
             notifier: house.notifier.clone(),
+            trading_clock: TradingClock::new(house.clock_source, &clock),
             house: Mutex::new(house),
             upkeep: Arc::default(),
             streams: Arc::default(),
@@ -113,9 +114,14 @@ impl Core {
         let _ = self.events.send(event);
     }
 
-    /// The time.
+    /// The time of sessions, locks, audit and files.
     pub fn now(&self) -> Nanos {
         (self.clock)()
+    }
+
+    /// The time of trading; `None` as long as its clock follows a feed that told nothing.
+    pub fn trading_now(&self) -> Option<Nanos> {
+        self.trading_clock.now()
     }
 
     /// Does short work on what the core owns. A panic in earlier work is disregarded: each write to the disk is whole

@@ -1,6 +1,7 @@
 //! The live system as its users have it: the real program in a folder of its own, asked over HTTP.
 
 pub mod client;
+mod clock;
 mod exchanges;
 mod first_run;
 mod halted;
