@@ -39,5 +39,6 @@ pub mod write;
 
 pub use embedded::{NAMED_SETS, NamedSet, named};
 pub use error::{DataError, Place, RowUnit};
+pub use hash::data_hash;
 pub use load::{load, load_until};
 pub use options::{Adjust, Label, LoadOptions, Source, format_bar_length, parse_bar_length};

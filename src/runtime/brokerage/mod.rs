@@ -107,12 +107,12 @@ fn is_same(a: &AlpacaOptions, b: &AlpacaOptions) -> bool {
 }
 
 impl Core {
-    /// As [`House::broker`], on the clock of the core and away from the event loop.
+    /// As [`House::broker`], on the clock of trading and away from the event loop.
     ///
     /// # Errors
     /// As [`House::broker`].
     pub async fn broker(self: &Arc<Core>) -> Result<Arc<dyn Broker>, Refusal> {
-        let now = Arc::clone(&self.clock);
+        let now = self.market_clock().now;
         self.work(move |house| house.broker(now)).await?
     }
 }
