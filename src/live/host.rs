@@ -226,7 +226,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         }
         let outputs = self.recorder.handle(input)?;
         let is_last = outputs.iter().any(|output| matches!(output, Output::Stage(change) if ends(*change)));
-        let is_left = outputs.iter().any(|output| *output == Output::Stage(StageChange::Ended { open: true }));
+        let is_left = outputs.contains(&Output::Stage(StageChange::Ended { open: true }));
         let ordered = outputs.iter().any(|output| matches!(output, Output::Order(_)));
         self.pass_on(outputs);
         let session = self.recorder.session();

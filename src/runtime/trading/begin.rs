@@ -36,7 +36,7 @@ pub fn begin(
         let _ = told.send(Told::Outputs(first));
     }
     let (shown, thread) = match venue {
-        Venue::Played(recorder, day) => thread(*recorder, day, None, inbox.1, told, Vec::new()),
+        Venue::Played(recorder, day) => thread(*recorder, *day, None, inbox.1, told, Vec::new()),
         Venue::Paper(recorder, link) => {
             let (line, feed) = *link;
             thread(*recorder, feed, Some((line, None)), inbox.1, told, Vec::new())

@@ -40,7 +40,7 @@ pub struct Prepared {
 /// What a session stands on.
 pub enum Venue {
     /// A recorded day and the simulated venue.
-    Played(Box<Recorder<SimVenue>>, PlayedDay),
+    Played(Box<Recorder<SimVenue>>, Box<PlayedDay>),
     /// The market data of a broker and the simulated venue.
     Paper(Box<Recorder<SimVenue>>, Box<(Line, BrokerFeed)>),
     /// A broker; what to ask of it first.
@@ -93,7 +93,7 @@ fn played(wanted: &Wanted) -> Result<Prepared, Refusal> {
     let (source, newest) = day.source();
     let made = Plan::new(&wanted.id, Mode::Paper, spec, PLAYED_GRACE_MS, &source.parts_before(newest));
     let (folder, recorder) = begin_journal(wanted, made, |plan, market| plan.sim_venue(market))?;
-    let venue = Venue::Played(Box::new(recorder), day);
+    let venue = Venue::Played(Box::new(recorder), Box::new(day));
     Ok(Prepared { id: wanted.id.clone(), folder, venue, inbox: Inbox::new() })
 }
 

@@ -183,7 +183,7 @@ fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool,
             let left = left_by(recorder.session());
             if plan.spec.settings.text(Key::BrokerName) == "SIM" {
                 let day = played_again(core, recorder.session(), taken)?;
-                (Venue::Played(Box::new(recorder), day), left)
+                (Venue::Played(Box::new(recorder), Box::new(day)), left)
             } else {
                 of_today = is_of_today(recorder.session().trading_date());
                 let link = reconnect(core, recorder.session(), false, &inbox.0)?;
