@@ -15,6 +15,7 @@
 //!    option quotes; the hash of the values used (`hash`).
 
 mod adjust;
+mod beside;
 mod chunk;
 mod clock;
 mod context;
@@ -37,6 +38,7 @@ mod time_base;
 mod values;
 pub mod write;
 
+pub use beside::Beside;
 pub use embedded::{NAMED_SETS, NamedSet, named};
 pub use error::{DataError, Place, RowUnit};
 pub use hash::data_hash;

@@ -2,6 +2,7 @@
 //! order; and what has to be known before a session begins.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::brokers::{
     AccountInfo, BarQuery, BarSize, Broker, BrokerError, BrokerEvent, Events, OrderBook, Stream, SymbolUniverse,
     Watchlist, to_f64,
 };
-use crate::data::data_hash;
+use crate::data::{Beside, DataError, data_hash};
 use crate::market::{
     Bars, Calendar, DataQuality, Fundamental, Fundamentals, MINUTE, MarketParts, Nanos, Session, SymbolId, format_time,
     new_york_date,
@@ -34,6 +35,8 @@ const CLOCK_POLL: Duration = Duration::from_millis(250);
 pub enum LineError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Beside(#[from] DataError),
     #[error("the system gives no thread: {0}")]
     Threads(#[from] std::io::Error),
     #[error("the account may not trade: {0}")]
@@ -94,16 +97,16 @@ impl Line {
     }
 
     /// Fetches what a session on the universe has to know: the session that is under way or comes next, the account, and
-    /// bars of the sessions before. With `orders` the session's orders will lie at this broker: what the account holds
+    /// bars of the sessions before. `beside`: a folder with what no broker tells ([`Beside`]). With `orders` the session's orders will lie at this broker: what the account holds
     /// already is left alone.
     ///
     /// # Errors
     /// The broker cannot be asked, or what it says does not allow a session.
-    pub fn opening(&self, universe: &SymbolUniverse, orders: bool) -> Result<Opening, LineError> {
-        self.runtime().block_on(self.fetch(universe, orders))
+    pub fn opening(&self, universe: &SymbolUniverse, beside: &Path, orders: bool) -> Result<Opening, LineError> {
+        self.runtime().block_on(self.fetch(universe, beside, orders))
     }
 
-    async fn fetch(&self, universe: &SymbolUniverse, orders: bool) -> Result<Opening, LineError> {
+    async fn fetch(&self, universe: &SymbolUniverse, beside: &Path, orders: bool) -> Result<Opening, LineError> {
         let account = self.broker.get_account_info().await?;
         if orders && !account.is_tradable() {
             return Err(LineError::Restricted(account.restrictions.join("; ")));
@@ -115,13 +118,15 @@ impl Line {
         let taken: BTreeSet<&str> = positions.iter().map(|position| position.symbol.as_str()).collect();
         let (held, free): (Vec<_>, Vec<_>) =
             universe.symbols.iter().partition(|entry| taken.contains(entry.symbol.as_str()));
-        let mut symbols: Vec<String> = free.iter().map(|entry| entry.symbol.clone()).collect();
-        symbols.sort();
-        symbols.dedup();
-        if symbols.is_empty() {
+        if free.is_empty() {
             let why = if held.is_empty() { "it has none" } else { "the account holds shares of each of them" };
             return Err(LineError::NoSymbols(why.to_string()));
         }
+        let mut symbols: Vec<String> = free.iter().map(|entry| entry.symbol.clone()).collect();
+        symbols.extend(Beside::inverse_funds(beside)?.into_iter().filter(|fund| !taken.contains(fund.as_str())));
+        symbols.sort();
+        symbols.dedup();
+        let Beside { vix, fundamentals: told, inverse } = Beside::read(beside, &symbols)?;
         let series = self.history(&symbols, &session).await?;
         let index = |symbol: &str| symbols.binary_search_by(|known| known.as_str().cmp(symbol)).ok();
         let mut fundamentals = Fundamentals::new();
@@ -140,15 +145,17 @@ impl Line {
                 borrow.push_str(&format!("{},0,0\n", entry.symbol));
             }
         }
+        // What somebody has entered by hand comes before what was found.
+        fundamentals.extend(told.unwrap_or_default());
         let mut parts = MarketParts {
             name: format!("{} {}", self.broker.capabilities().name, session.date),
             bar_length: MINUTE,
             series,
             extended_hours: false,
             actions: Vec::new(),
-            vix: None,
+            vix,
             fundamentals: Some(fundamentals),
-            inverse: None,
+            inverse,
             options: Vec::new(),
             quality: DataQuality::default(),
             data_hash: String::new(),

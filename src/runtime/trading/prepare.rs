@@ -25,7 +25,9 @@ const PLAYED_GRACE_MS: u32 = 1_000;
 const BROKER_GRACE_MS: u32 = 2_000;
 /// The universe, relative to the data folder.
 const UNIVERSE: &str = "output/cache/symbol_universe.json";
-/// Most bytes of it.
+/// Folder of what no broker tells, relative to the data folder.
+const BESIDE: &str = "context";
+/// Most bytes of the universe.
 const MOST_UNIVERSE: usize = 16 << 20;
 
 /// A session that is written down and may begin.
@@ -102,7 +104,7 @@ fn connected(wanted: &Wanted, broker: Arc<dyn Broker>, clock: MarketClock) -> Re
     let settings = &wanted.settings;
     let universe = universe(&wanted.disk)?;
     let line = Line::new(broker, clock).map_err(refused)?;
-    let opening = line.opening(&universe, wanted.live).map_err(refused)?;
+    let opening = line.opening(&universe, &wanted.disk.path().join(BESIDE), wanted.live).map_err(refused)?;
     if !opening.held.is_empty() {
         let held = opening.held.join(", ");
         tracing::warn!("left out, because the account holds shares of them: {held}");
@@ -206,9 +208,13 @@ fn unusable(why: impl std::fmt::Display) -> Refusal {
 /// What the broker says against a session.
 fn refused(error: LineError) -> Refusal {
     tracing::warn!("a session cannot begin: {error}");
+    if matches!(error, LineError::Beside(_)) {
+        let why = format!("A file in the folder {BESIDE} cannot be read. The log says why.");
+        return Refusal::conflict("no_market_data", why);
+    }
     let code = match &error {
         LineError::Broker(_) | LineError::Threads(_) => "broker_unreachable",
-        LineError::NoSymbols(_) => "no_market_data",
+        LineError::NoSymbols(_) | LineError::Beside(_) => "no_market_data",
         LineError::Restricted(_) | LineError::NoSession(_) | LineError::Calendar { .. } => "broker_refuses",
     };
     Refusal::conflict(code, format!("The broker allows no session: {error}."))
