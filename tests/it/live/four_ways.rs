@@ -280,7 +280,7 @@ fn live_day(market: &Market, day: usize) -> (TempDir, PathBuf) {
         server.feed(bars(market, day, step));
         seen_bars += market.bars_at(day, step).len();
         assert!(server.step());
-        let orders = expected.iter().filter(|line| &line[..19] <= &tradebot::market::format_time(now)[..19]).count();
+        let orders = expected.iter().filter(|line| line[..19] <= tradebot::market::format_time(now)[..19]).count();
         let is_over = || summary.exists();
         until("the orders", || {
             let (bars, _, found) = journal.counts();
@@ -296,7 +296,7 @@ fn live_day(market: &Market, day: usize) -> (TempDir, PathBuf) {
         until("the orders at the broker", || {
             let there: Vec<u32> = server.with(|desk| desk.orders.iter().map(|o| core_id(&o.client_id)).collect());
             let is_there = |line: &&String| there.iter().any(|id| line.contains(&format!(" submit id={id} ")));
-            sent.iter().all(|line| is_there(line)).then_some(())
+            sent.iter().all(is_there).then_some(())
         });
         exchange.take_orders(&server);
         fills += exchange.tell(&server);
