@@ -74,6 +74,7 @@ pub const FIELDS: &[Field] = fields! {
     "latency_ms" = "latency-ms" One ALL,
     "participation" = "participation" One ALL,
     "limit_penetrate" = "limit-penetrate" Flag ALL,
+    "whole_shorts" = "whole-shorts" Flag ALL,
     "cash" = "cash" One ALL,
     "account" = "account" One ALL,
     "initial_margin" = "initial-margin" One ALL,
