@@ -10,6 +10,7 @@
 //! To write the audit entries `backup.create` and `backup.restore` before these functions is the caller's part.
 
 mod error;
+mod import;
 mod name;
 mod payload;
 mod portable;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub use error::BackupError;
+pub use import::Import;
 pub(super) use name::stamp;
 pub use name::{BackupKind, BackupName};
 pub use portable::Cost;
@@ -114,20 +116,6 @@ pub fn read(disk: &Disk, name: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
 pub fn open(disk: &Disk, name: &str) -> Result<std::fs::File, VaultError> {
     let name = find(disk, name)?.to_string();
     Ok(disk.open_to_read(&path(&name))?.ok_or(BackupError::NoSuch { name })?)
-}
-
-/// Takes in a portable backup from elsewhere, under a name of its own.
-///
-/// # Errors
-/// It is no portable backup, there is one of the same second, or the disk refused.
-pub fn import(disk: &Disk, content: &[u8], now: Nanos) -> Result<BackupInfo, VaultError> {
-    portable::check(content)?;
-    let name = BackupName::new(now, BackupKind::Portable);
-    if disk.exists(&path(&name.to_string()))? {
-        return Err(BackupError::Exists { name: name.to_string() }.into());
-    }
-    disk.write(&path(&name.to_string()), content)?;
-    info(disk, &name)
 }
 
 /// Puts the contents of a backup in place, under the current keys. Files that the backup does not have stay. Returns

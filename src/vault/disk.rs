@@ -10,6 +10,7 @@
 //! Each system call that changes something is a [`Step`]. A [`Watch`] is asked before each one and may let it
 //! fail or stop the disk for good, as a killed process would: that is how the tests walk every crash point.
 
+mod draft;
 mod error;
 mod scan;
 mod step;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use zeroize::Zeroizing;
 
+pub use draft::Draft;
 pub use error::DiskError;
 pub use scan::DiskFinding;
 pub use step::{Step, StepKind, Verdict, Watch};
