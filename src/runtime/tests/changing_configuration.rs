@@ -59,6 +59,7 @@ fn what_is_wrong_changes_nothing() {
         ("identity", json!({ "broker_code": "NOBODY" }), "broker_code"),
         ("login", json!({ "session_timeout": 1 }), "session_timeout"),
         ("alerts", json!({ "sms_to": "x\ny" }), "sms_to"),
+        ("alerts", json!({ "sms_from": "x", "sms_to": ["x"] }), "values.sms_to"),
         ("network", json!({ "public_origin": "x".repeat(600) }), "public_origin"),
     ] {
         let reply = put(&bot, category, &values);
