@@ -46,6 +46,14 @@ pub struct Settings {
     pub exposed: bool,
 }
 
+impl Settings {
+    /// Whether browsers reach it by TLS. A proxy in front is there to speak it; were one to pass plain HTTP on all the
+    /// same, browsers disregard what they are told about TLS (RFC 6797, 8.1) and keep no secure cookie.
+    fn is_tls(self) -> bool {
+        self.tls || self.behind_proxy
+    }
+}
+
 /// What every handler has.
 #[derive(Clone)]
 pub(super) struct Web {
@@ -55,7 +63,7 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) fn names(&self) -> CookieNames {
-        CookieNames { secure: self.settings.tls || self.settings.behind_proxy }
+        CookieNames { secure: self.settings.is_tls() }
     }
 }
 
@@ -81,7 +89,7 @@ fn dressed(routes: Router<Arc<Web>>, core: CoreClient, settings: Settings) -> Ro
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(limits))
         .layer(middleware::from_fn(catch))
-        .layer(middleware::from_fn_with_state(settings.tls, headers::set))
+        .layer(middleware::from_fn_with_state(settings.is_tls(), headers::set))
         .with_state(Arc::new(Web { core, settings }))
 }
 
@@ -312,6 +320,19 @@ mod tests {
         let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn browsers_are_told_to_stay_with_tls_where_they_reach_us_by_it() {
+        for (tls, behind_proxy) in [(false, false), (true, false), (false, true), (true, true)] {
+            let router = router(no_core(), Settings { tls, behind_proxy, exposed: tls || behind_proxy });
+            for path in ["/login", "/static/css/tokens.css", "/healthz"] {
+                let (_, headers, _) = get(router.clone(), path).await;
+                let told = headers.get("strict-transport-security").map(|value| value.to_str().unwrap());
+                let expected = (tls || behind_proxy).then_some("max-age=31536000; includeSubDomains");
+                assert_eq!(told, expected, "{path}");
+            }
+        }
     }
 
     #[tokio::test]
