@@ -142,7 +142,7 @@ impl Unlocked {
     pub fn fields(&self, file: SecretFile) -> Option<SecretFields> {
         let entries = payload::read(&self.0).ok()?;
         let entry = entries.iter().find(|entry| entry.path == file.path())?;
-        unwrap(file.category(), &entry.plain).ok()
+        unwrap(file, &entry.plain).ok()
     }
 }
 
@@ -200,7 +200,7 @@ pub fn replace(
     let mut entries = Vec::new();
     for (file, fields) in fields {
         let (path, category) = (file.path().to_string(), file.category());
-        entries.push(Entry { path, category, plain: wrap(category, fields)? });
+        entries.push(Entry { path, category, plain: wrap(*file, fields)? });
     }
     for (file, text) in texts {
         let (path, category) = (file.path().to_string(), file.category());

@@ -115,6 +115,11 @@ impl SecretFile {
         }
     }
 
+    /// Whether another file comes first under its key.
+    pub(super) fn is_second(self) -> bool {
+        matches!(self, SecretFile::Staged | SecretFile::BrokerFailover)
+    }
+
     /// Whether a provisioned data folder has it.
     pub fn is_required(self) -> bool {
         !matches!(self, SecretFile::Staged | SecretFile::BrokerFailover)
