@@ -1,6 +1,6 @@
 //! Messages of the program itself (`tracing`) as lines of the logs, and panics with the request that they ended.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
@@ -17,9 +17,12 @@ use crate::runtime::Clock;
 /// Where panics are reported to.
 const PANIC: &str = "panic";
 
+/// Takes a record for a log.
+type Write = dyn Fn(LogName, &Record) + Send + Sync;
+
 /// Writes messages as lines of a log. The id of the request is that of the span `request` in which a message was given.
 pub struct Messages {
-    write: Box<dyn Fn(LogName, &Record) + Send + Sync>,
+    write: Box<Write>,
     clock: Clock,
 }
 

@@ -144,12 +144,13 @@ fn while_a_backup_arrives_keys_and_backups_can_be_worked_on() {
     let (uploading, other) = (request(), request());
     let (mut ours, mut theirs) = tokio::io::duplex(1 << 20);
     let core = std::sync::Arc::clone(&bot.core);
-    let upload = bot.block_on(async {
-        let upload = tokio::spawn(async move { core.transfer(uploading, &mut theirs).await.reply });
+    let mut upload = None;
+    bot.block_on(async {
+        upload = Some(tokio::spawn(async move { core.transfer(uploading, &mut theirs).await.reply }));
         let first = b"tbot-portable-1 scrypt log_n=10 r=8 p=1 salt=00112233445566778899aabbccddeeff\ngAA";
         write_frame(&mut ours, first).await.unwrap();
-        upload
     });
+    let upload = upload.unwrap();
     let drafts = || {
         let names = std::fs::read_dir(bot.folder.path().join("storage/backups")).unwrap();
         names.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp")).count()
