@@ -47,6 +47,8 @@ pub struct Core {
     house: Mutex<House>,
     /// Work on keys and backups as a whole: one at a time.
     pub upkeep: Arc<tokio::sync::Mutex<()>>,
+    /// The one backup that may be arriving.
+    pub uploading: tokio::sync::Mutex<()>,
     /// Places for streams.
     pub streams: Arc<Streams>,
     /// The logs.
@@ -85,6 +87,7 @@ impl Core {
             trading_clock: TradingClock::new(house.clock_source, &clock),
             house: Mutex::new(house),
             upkeep: Arc::default(),
+            uploading: tokio::sync::Mutex::default(),
             streams: Arc::default(),
             hasher,
             events,
