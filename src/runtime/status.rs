@@ -47,11 +47,7 @@ impl House {
             "test_mode": self.test.is_active(),
             "trades": trades_json(status, self.trading.earned()),
             "float": float_json(status.filter(|_| runs), target),
-            "broker": {
-                "name": settings.as_ref().map(|s| s.text(Key::BrokerName)),
-                "configured": configured,
-                "health": if runs { "simulated" } else { "not connected" },
-            },
+            "broker": self.brokerage.status(settings.as_ref().map(|s| s.text(Key::BrokerName)), configured, runs),
             "risk": {
                 "disable_all_trades": settings.as_ref().map(|s| s.flag(Key::DisableAllTrades)),
                 "defense_mode": settings.as_ref().map(|s| s.flag(Key::DefenseModeActive)),
@@ -61,7 +57,7 @@ impl House {
             },
             "counters": {
                 "errors": self.logs.errors(),
-                "retries": 0,
+                "retries": self.brokerage.retries(),
                 "unresolved_orders": self.logs.unresolved(),
                 "alerts": self.alerts,
                 "faults": self.faults.len(),

@@ -1,5 +1,6 @@
 //! The live system as its users have it: the real program in a folder of its own, asked over HTTP.
 
+mod broker;
 pub mod client;
 mod exchanges;
 mod first_run;
