@@ -29,7 +29,9 @@ pub async fn self_check(core: &Arc<Core>, caller: &Arc<Caller>) -> Result<Reply,
     let now = caller.now;
     all.extend(core.work(move |house| house.self_checks(now)).await?);
     all.extend(brokerage::self_check(core).await);
-    all.extend(core.with(|house| house.notice_checks()));
+    all.extend(
+        core.work(|house| house.check_universe().into_iter().chain(house.notice_checks()).collect::<Vec<_>>()).await?,
+    );
     Ok(Reply::json(all))
 }
 

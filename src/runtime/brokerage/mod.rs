@@ -8,10 +8,12 @@
 //! | `api_log` | what is said to the broker and what it answers, in `logs/broker_api.log` |
 //! | `health` | whether it answers, how fast, and how often not |
 //! | `check` | its self-check |
+//! | `universe` | the symbols that may be traded, chosen once a night |
 
 mod api_log;
 mod check;
 mod health;
+pub mod universe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +52,7 @@ pub struct Brokerage {
     open: Option<Open>,
     health: Arc<Health>,
     checks: Arc<check::Checks>,
+    nightly: universe::Nightly,
     /// One log for all adapters of this process; its thread begins with the first of them.
     log: Option<Arc<ApiLogFile>>,
 }
@@ -177,6 +180,7 @@ pub async fn attend(core: Arc<Core>) {
     loop {
         looks.tick().await;
         probe(&core).await;
+        universe::build_if_due(&core).await;
     }
 }
 

@@ -7,6 +7,7 @@ mod first_run;
 mod halted;
 mod sessions;
 mod tested;
+mod universe;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
