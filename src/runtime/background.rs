@@ -1,5 +1,6 @@
 //! What the core does by itself, beside answering: tells of changes, keeps `status.json`, makes backups, ends what was
-//! left open by a disk that refused, attends to the broker.
+//! left open by a disk that refused, attends to the broker, looks at the
+//! float.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,7 @@ impl House {
     fn look(&mut self, seen: &mut Seen, now: Nanos) -> Vec<Event> {
         self.finish_what_was_left(now);
         self.tell_of_audit(now);
+        self.check_float(now);
         let mut events = Vec::new();
         let state = self.bot_state();
         if seen.state.is_some_and(|before| before != state) && state.is_halted() {

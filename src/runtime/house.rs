@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use super::brokerage::Brokerage;
 use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
+use super::rebalance::Rebalance;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::test_mode::TestMode;
@@ -79,6 +80,8 @@ pub struct House {
     pub trading: Trading,
     /// The broker.
     pub brokerage: Brokerage,
+    /// How far the float is from its target.
+    pub rebalance: Rebalance,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
 }
@@ -131,6 +134,7 @@ impl House {
             alerts: 0,
             trading: Trading::default(),
             brokerage: Brokerage::default(),
+            rebalance: Rebalance::default(),
             settings: None,
         };
         start::begin(&mut house, repaired, readable, now);

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::core::Core;
 use super::reply::Refusal;
@@ -192,6 +192,7 @@ async fn probe(core: &Arc<Core>) {
     if is_due.await.unwrap_or(false)
         && let Ok(broker) = core.broker().await
     {
-        let _ = broker.get_clock().await;
+        // Not longer, for there is more to attend to than a broker that says nothing.
+        let _ = timeout(PROBE, broker.get_clock()).await;
     }
 }

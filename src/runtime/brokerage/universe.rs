@@ -25,7 +25,8 @@ use crate::runtime::core::Core;
 use crate::runtime::logs::{Level, LogName, Record};
 use crate::runtime::{House, Phase, start};
 use crate::settings::Key;
-use crate::vault::{Disk, SecretFile, secrets};
+use crate::vault::audit::{Action, Entry};
+use crate::vault::{Actor, Disk, SecretFile, secrets};
 
 /// The folder of the universe and of what it is made from.
 const FOLDER: &str = "output/cache";
@@ -152,6 +153,9 @@ impl House {
         }
         let Some(fundamentals) = self.fundamentals().transpose() else { return Ok(None) };
         self.brokerage.nightly.tried = Some(now);
+        let category = SecretFile::ScreenerApi.category().name();
+        let entry = Entry::new(now, &Actor::core(), Action::SecretDecrypt, category, "done");
+        self.audit.note(entry.detail(Value::from("for the symbol universe")));
         let blocklist = text(&self.disk, BLOCKLIST)?.unwrap_or_default();
         Ok(Some(Sources { fundamentals: fundamentals?, rules: UniverseRules::new(&settings, &blocklist) }))
     }
