@@ -108,6 +108,11 @@ impl EventSender {
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
+
+    /// Ready when nobody listens any more.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
+    }
 }
 
 /// The caller's end.

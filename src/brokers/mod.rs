@@ -73,7 +73,8 @@ pub trait Broker: Send + Sync {
     /// Checks the credentials, starts the streams and gives the channel of everything that happens. `known` is
     /// what the caller knows of its orders: after a restart, the book rebuilt from the journal. After this, and after
     /// every interruption, the adapter compares with the broker's records and reports the differences;
-    /// [`BrokerEvent::StreamUp`] says when that is done. An earlier channel ends.
+    /// [`BrokerEvent::StreamUp`] says when that is done. An earlier channel ends; when this one is dropped, the
+    /// streams do.
     ///
     /// # Errors
     /// The broker cannot be reached or refuses the credentials.

@@ -127,23 +127,26 @@ pub enum UniverseError {
 /// Version of the file.
 const VERSION: u32 = 1;
 
-/// The last session that ended at or before `now`.
-fn last_session(now: Nanos) -> Result<Session, UniverseError> {
-    let calendar = Calendar::nyse();
-    let today = new_york_date(now);
-    if let Some(session) = calendar.session(today)
-        && (session.open..session.close).contains(&now)
-    {
-        return Err(UniverseError::TradingHours(format_time(session.close)));
-    }
-    let first = today - chrono::Days::new(14);
-    let before = calendar.sessions(first, today).into_iter().rfind(|session| session.close <= now);
-    before.ok_or_else(|| UniverseError::NoSession(format_time(now)))
-}
-
 impl SymbolUniverse {
     /// Path in the data folder.
     pub const PATH: &'static str = "output/cache/symbol_universe.json";
+
+    /// The session that a universe built at `now` is of: the last one that ended at or before it.
+    ///
+    /// # Errors
+    /// The exchange is open, or the calendar knows no session before.
+    pub fn last_session(now: Nanos) -> Result<Session, UniverseError> {
+        let calendar = Calendar::nyse();
+        let today = new_york_date(now);
+        if let Some(session) = calendar.session(today)
+            && (session.open..session.close).contains(&now)
+        {
+            return Err(UniverseError::TradingHours(format_time(session.close)));
+        }
+        let first = today - chrono::Days::new(14);
+        let before = calendar.sessions(first, today).into_iter().rfind(|session| session.close <= now);
+        before.ok_or_else(|| UniverseError::NoSession(format_time(now)))
+    }
 
     /// Builds it anew. Stocks are asked for from cheap to dear: the capitalization only of those that meet every other
     /// rule, in the order of their names.
@@ -156,7 +159,7 @@ impl SymbolUniverse {
         rules: UniverseRules,
         now: Nanos,
     ) -> Result<SymbolUniverse, UniverseError> {
-        let session = last_session(now)?;
+        let session = SymbolUniverse::last_session(now)?;
         let mut excluded: BTreeMap<String, usize> = BTreeMap::new();
         let mut exclude = |why: &str| *excluded.entry(why.to_string()).or_default() += 1;
         let mut assets = BTreeMap::new();
@@ -266,7 +269,8 @@ mod tests {
 
     #[test]
     fn the_last_session_is_the_one_that_has_ended() {
-        let date = |now: &str| last_session(parse_time(now).unwrap()).map(|session| session.date.to_string());
+        let date =
+            |now: &str| SymbolUniverse::last_session(parse_time(now).unwrap()).map(|session| session.date.to_string());
         assert_eq!(date("2024-03-26T20:00:00Z").unwrap(), "2024-03-26");
         assert_eq!(date("2024-03-26T13:29:59Z").unwrap(), "2024-03-25");
         assert_eq!(date("2024-04-01T03:00:00Z").unwrap(), "2024-03-28", "Good Friday and a weekend");

@@ -1,5 +1,6 @@
 //! What the core does by itself, beside answering: tells of changes, keeps `status.json`, makes backups, ends what was
-//! left open by a disk that refused.
+//! left open by a disk that refused, attends to the broker, looks at the
+//! float.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::gate::Caller;
 use super::house::House;
 use super::logs::{Level, LogName, Record};
 use super::protocol::Peer;
-use super::{BotState, Event as StateEvent, Phase, api};
+use super::{BotState, Event as StateEvent, Phase, api, brokerage};
 use crate::market::{Nanos, format_time, parse_time};
 use crate::notify::{self, Kind, Notice};
 use crate::settings::Key;
@@ -40,7 +41,9 @@ pub async fn run(core: Arc<Core>, stop: impl Future<Output = ()>) {
     let notices = tokio::spawn(Arc::clone(&core).send_notices(async {
         let _ = ended.await;
     }));
+    let attending = tokio::spawn(brokerage::attend(Arc::clone(&core)));
     look_on(core, stop).await;
+    attending.abort();
     // What still waits to be told is told, for a moment.
     let _ = end.send(());
     let _ = notices.await;
@@ -80,6 +83,7 @@ impl House {
     fn look(&mut self, seen: &mut Seen, now: Nanos) -> Vec<Event> {
         self.finish_what_was_left(now);
         self.tell_of_audit(now);
+        self.check_float(now);
         let mut events = Vec::new();
         let state = self.bot_state();
         if seen.state.is_some_and(|before| before != state) && state.is_halted() {

@@ -12,6 +12,7 @@ use super::brokerage::Brokerage;
 use super::clock::{self, ClockSource, NeedsLoopback};
 use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
+use super::rebalance::Rebalance;
 use super::setup::Setup;
 use super::stored_settings::{StoredSettings, StoredSettingsError};
 use super::test_mode::TestMode;
@@ -88,6 +89,8 @@ pub struct House {
     pub brokerage: Brokerage,
     /// Which clock trading follows.
     pub clock_source: ClockSource,
+    /// How far the float is from its target.
+    pub rebalance: Rebalance,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
     /// What every request asks for, once it was.
@@ -157,6 +160,7 @@ impl House {
             trading: Trading::default(),
             brokerage: Brokerage::default(),
             clock_source,
+            rebalance: Rebalance::default(),
             settings: None,
             names: RefCell::default(),
         };

@@ -26,6 +26,7 @@ pub mod password_check;
 mod phase;
 pub mod protocol;
 pub mod provisioning;
+mod rebalance;
 pub mod recovery;
 pub mod reply;
 pub mod routes;

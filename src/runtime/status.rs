@@ -28,7 +28,7 @@ impl House {
         let settings = self.settings().ok().map(|stored| stored.settings.clone());
         let (bot_state, phase) = (self.bot_state().word(), self.phase());
         let killed = self.bot_state().is_halted();
-        let coa = self.coa_json();
+        let (coa, rebalance) = (self.coa_json(), self.rebalance_json());
         let session = self.trading.status();
         let (status, runs) =
             (session.as_ref().map(|(status, _)| status.as_ref()), session.as_ref().is_some_and(|s| s.1));
@@ -46,12 +46,8 @@ impl House {
             "windows": windows,
             "test_mode": self.test.is_active(),
             "trades": trades_json(status, self.trading.earned()),
-            "float": float_json(status.filter(|_| runs), target),
-            "broker": {
-                "name": settings.as_ref().map(|s| s.text(Key::BrokerName)),
-                "configured": configured,
-                "health": if runs { "simulated" } else { "not connected" },
-            },
+            "float": float_json(status.filter(|_| runs), target, rebalance),
+            "broker": self.brokerage.status(settings.as_ref().map(|s| s.text(Key::BrokerName)), configured, runs),
             "risk": {
                 "disable_all_trades": settings.as_ref().map(|s| s.flag(Key::DisableAllTrades)),
                 "defense_mode": settings.as_ref().map(|s| s.flag(Key::DefenseModeActive)),
@@ -61,7 +57,7 @@ impl House {
             },
             "counters": {
                 "errors": self.logs.errors(),
-                "retries": 0,
+                "retries": self.brokerage.retries(),
                 "unresolved_orders": self.logs.unresolved(),
                 "alerts": self.alerts,
                 "faults": self.faults.len(),
@@ -141,12 +137,12 @@ fn trades_json(status: Option<&StatusSnapshot>, earned: f64) -> Value {
 }
 
 /// What is invested as a share of equity, and how far that is from what the strategies together may invest.
-fn float_json(status: Option<&StatusSnapshot>, of_one: Option<f64>) -> Value {
+fn float_json(status: Option<&StatusSnapshot>, of_one: Option<f64>, rebalance: Value) -> Value {
     let target = status.map(|status| status.invested_target).or(of_one);
     let actual = status.map(|status| status.invested);
     let deviation =
         actual.zip(target.filter(|target| *target > 0.0)).map(|(actual, target)| (actual / target - 1.0) * 100.0);
-    json!({ "actual": actual, "target": target, "deviation_pct": deviation, "rebalance": null })
+    json!({ "actual": actual, "target": target, "deviation_pct": deviation, "rebalance": rebalance })
 }
 
 /// The windows of today in New York, or why there are none.

@@ -114,11 +114,11 @@ table! {
     }
     Rebalancing {
         RebalanceEnabled "REBALANCE_ENABLED" = "true": Kind::Flag;
-            "Whether the account is rebalanced automatically."
+            "Whether the share that is invested is compared with its target while a session runs. The comparison trades nothing."
         RebalanceThreshold "REBALANCE_THRESHOLD" = "0.1": POSITIVE_SHARE;
-            "Deviation from the target, as a fraction of it, that starts a rebalance."
+            "Deviation from the target, as a fraction of it, beyond which the status says that a rebalance is due."
         RebalanceCheckInterval "REBALANCE_CHECK_INTERVAL" = "3600": int(1, 604_800, "seconds");
-            "Time between two checks for a rebalance."
+            "Time between two comparisons, on the clock of the session."
         EnableRebalanceNotifier "ENABLE_REBALANCE_NOTIFIER" = "true": Kind::Flag;
             "Whether a deviation of REBALANCE_TRIGGER_PCT sends a notice on ROUTINE_ALERT_CHANNEL."
         RebalanceTriggerPct "REBALANCE_TRIGGER_PCT" = "10": Kind::Percent { range: Range::above(0.0, 100.0), suspect_below_one: true };

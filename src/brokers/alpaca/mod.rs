@@ -63,7 +63,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     longest_client_id: ClientOrderId::LONGEST,
 };
 
-/// The adapter. Dropping it ends its streams.
+/// The adapter. Its streams end when it is dropped, and when nobody listens to their events any more.
 pub struct Alpaca {
     shared: Arc<Shared>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -195,13 +195,26 @@ impl Alpaca {
         shared.lost().clear();
         shared.complete_until.store(shared.http.now(), Ordering::SeqCst);
         shared.watch.send_replace(watch);
-        *shared.events.lock() = Some(sender);
+        *shared.events.lock() = Some(sender.clone());
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         for stream in [Stream::Orders, Stream::MarketData] {
-            tasks.push(tokio::spawn(stream::run(Arc::clone(shared), stream)));
+            let (shared, sender) = (Arc::clone(shared), sender.clone());
+            tasks.push(tokio::spawn(async move {
+                while_heard(&sender, stream::run(Arc::clone(&shared), stream)).await;
+                shared.set_up(stream, false);
+            }));
         }
-        tasks.push(tokio::spawn(records::poll(Arc::clone(shared))));
+        let shared = Arc::clone(shared);
+        tasks.push(tokio::spawn(async move { while_heard(&sender, records::poll(shared)).await }));
         Ok(events)
+    }
+}
+
+/// Works until nobody listens any more.
+async fn while_heard(sender: &EventSender, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = sender.closed() => {}
+        () = work => {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::runtime::brokerage;
 use crate::runtime::core::Core;
 use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
@@ -27,6 +28,10 @@ pub async fn self_check(core: &Arc<Core>, caller: &Arc<Caller>) -> Result<Reply,
     let mut all: Vec<Value> = vault.iter().map(|check| json!(check)).collect();
     let now = caller.now;
     all.extend(core.work(move |house| house.self_checks(now)).await?);
+    all.extend(brokerage::self_check(core).await);
+    all.extend(
+        core.work(|house| house.check_universe().into_iter().chain(house.notice_checks()).collect::<Vec<_>>()).await?,
+    );
     Ok(Reply::json(all))
 }
 
@@ -53,23 +58,22 @@ impl House {
             _ => None,
         };
         let books = self.books_fault();
-        let runs = self.trading.status().is_some_and(|(_, runs)| runs);
-        let broker =
-            if runs { "simulated: a recorded session is played" } else { "not connected: there is no session" };
         let state = (!self.faults.is_empty()).then(|| self.faults.join("; "));
-        let mut checks = vec![
+        vec![
             check("audit", audit),
             check("settings", settings),
             check("users", users),
             check("books", books),
             check("state", state),
-            json!({ "module": "broker", "ok": true, "detail": broker }),
-        ];
+        ]
+    }
+
+    /// The checks of the channels of notices.
+    fn notice_checks(&self) -> Vec<Value> {
         let channels = self.notifier.self_check().into_iter().map(|state| {
             let module = format!("notify {}", state.channel.word());
             json!({ "module": module, "ok": state.ok, "detail": state.detail })
         });
-        checks.extend(channels);
-        checks
+        channels.collect()
     }
 }

@@ -6,24 +6,39 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `api_log` | what is said to the broker and what it answers, in `logs/broker_api.log` |
+//! | `health` | whether it answers, how fast, and how often not |
+//! | `check` | its self-check |
+//! | `universe` | the symbols that may be traded, chosen once a night |
 
 mod api_log;
+mod check;
+mod health;
+pub mod universe;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::House;
 use super::core::Core;
 use super::reply::Refusal;
+use super::{House, Phase};
 use crate::brokers::alpaca::{self, Alpaca, AlpacaOptions, Now};
-use crate::brokers::{Broker, Capabilities};
+use crate::brokers::{ApiLine, ApiLog, Broker, Capabilities};
 use crate::settings::Key;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::{Actor, SecretFile, secrets};
 
 pub use api_log::ApiLogFile;
+pub use check::rows as self_check;
+pub use health::Health;
+
+/// How often it is looked whether there is something to do.
+const LOOK: Duration = Duration::from_secs(5);
+/// A broker that nobody asked for so long is asked for its time, so that the status knows whether it is there.
+const PROBE: Duration = Duration::from_secs(60);
 
 /// What a broker can do that is named by BROKER_NAME; `None` for the simulated one, which can do everything, and for
 /// those that this program has no adapter for.
@@ -35,8 +50,47 @@ pub fn capabilities(name: &str) -> Option<&'static Capabilities> {
 #[derive(Default)]
 pub struct Brokerage {
     open: Option<Open>,
+    health: Arc<Health>,
+    checks: Arc<check::Checks>,
+    nightly: universe::Nightly,
     /// One log for all adapters of this process; its thread begins with the first of them.
     log: Option<Arc<ApiLogFile>>,
+}
+
+/// What hears everything that is said to the broker and that it answers.
+struct Ears {
+    health: Arc<Health>,
+    file: Arc<ApiLogFile>,
+}
+
+impl ApiLog for Ears {
+    fn record(&self, line: &ApiLine) {
+        self.health.hear(line);
+        self.file.record(line);
+    }
+}
+
+impl Brokerage {
+    /// How the broker is, for the status: `name` is BROKER_NAME, `runs` whether a session runs.
+    pub fn status(&self, name: Option<&str>, configured: bool, runs: bool) -> Value {
+        let health = match name {
+            Some("SIM") if runs => "simulated",
+            Some("SIM") | None => "not connected",
+            Some(name) if capabilities(name).is_none() => "no adapter",
+            Some(_) => self.health.word(),
+        };
+        let mut status = json!({ "name": name, "configured": configured, "health": health });
+        if let (Value::Object(status), Value::Object(heard)) = (&mut status, self.health.json()) {
+            status.extend(heard);
+        }
+        status["lost_log_lines"] = json!(self.log.as_ref().map_or(0, |log| log.lost()));
+        status
+    }
+
+    /// Calls of the broker that were repeated.
+    pub fn retries(&self) -> u64 {
+        self.health.retries()
+    }
 }
 
 struct Open {
@@ -77,21 +131,23 @@ impl House {
         if let Some(open) = self.brokerage.open.as_ref().filter(|open| is_same(&open.options, &options)) {
             return Ok(Arc::clone(&open.broker) as Arc<dyn Broker>);
         }
-        let log = match &self.brokerage.log {
-            Some(log) => Arc::clone(log),
+        let file = match &self.brokerage.log {
+            Some(file) => Arc::clone(file),
             None => {
-                let log = ApiLogFile::begin(Arc::clone(&self.logs));
-                Arc::new(log.map_err(|_| Refusal::internal("The system gives no thread."))?)
+                let file = ApiLogFile::begin(Arc::clone(&self.logs));
+                Arc::new(file.map_err(|_| Refusal::internal("The system gives no thread."))?)
             }
         };
-        self.brokerage.log = Some(Arc::clone(&log));
-        let options = AlpacaOptions { log, ..options };
+        self.brokerage.log = Some(Arc::clone(&file));
+        let health = Arc::clone(&self.brokerage.health);
+        let options = AlpacaOptions { log: Arc::new(Ears { health, file }), ..options };
         let broker = Arc::new(Alpaca::new(options.clone()).map_err(|error| {
             Refusal::conflict("broker_not_configured", format!("The broker is not configured as it must be: {error}."))
         })?);
         let category = SecretFile::Broker.category().name();
         let entry = Entry::new(clock(), &Actor::core(), Action::SecretDecrypt, category, "done");
         self.audit.note(entry.detail(Value::from("credentials of the broker")));
+        self.brokerage.health.begin_anew();
         self.brokerage.open = Some(Open { options, broker: Arc::clone(&broker) });
         Ok(broker)
     }
@@ -114,5 +170,29 @@ impl Core {
     pub async fn broker(self: &Arc<Core>) -> Result<Arc<dyn Broker>, Refusal> {
         let now = self.market_clock().now;
         self.work(move |house| house.broker(now)).await?
+    }
+}
+
+/// What the core does about the broker by itself, for ever.
+pub async fn attend(core: Arc<Core>) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        probe(&core).await;
+        universe::build_if_due(&core).await;
+    }
+}
+
+/// Asks a broker that was not heard for a while for its time. What comes of it is heard by [`Health`].
+async fn probe(core: &Arc<Core>) {
+    let is_due = core.work(|house| {
+        matches!(house.phase(), Phase::Main | Phase::Error) && house.brokerage.health.is_silent_for(PROBE)
+    });
+    if is_due.await.unwrap_or(false)
+        && let Ok(broker) = core.broker().await
+    {
+        // Not longer, for there is more to attend to than a broker that says nothing.
+        let _ = timeout(PROBE, broker.get_clock()).await;
     }
 }

@@ -37,7 +37,9 @@ fn the_status_makes_nothing_up() {
     for path in ["/session", "/mode", "/trades/pnl", "/trades/win_rate", "/float/actual", "/risk/daily_loss"] {
         assert_eq!(status.pointer(path), Some(&Value::Null), "{path}");
     }
-    assert_eq!(status["broker"], json!({ "name": "SIM", "configured": true, "health": "not connected" }));
+    let silent = json!({ "name": "SIM", "configured": true, "health": "not connected", "since_utc": null,
+        "latency_ms": null, "calls": 0, "retries": 0, "errors": 0, "last_error": null, "lost_log_lines": 0 });
+    assert_eq!(status["broker"], silent);
     assert_eq!((&status["coa"]["coa_version"], &status["coa"]["entity"]), (&json!("1"), &json!("ACME")));
     // 2026-01-05 is a Monday.
     assert_eq!(status["windows"]["strategies"][0]["start_utc"], "2026-01-05T14:30:00.000000000Z");

@@ -19,3 +19,4 @@ mod telling_people;
 mod testing;
 mod trading;
 mod walking_routes;
+mod watching_the_float;

@@ -6,7 +6,7 @@ mod self_check;
 mod soak;
 mod streams;
 mod submit;
-mod universe;
+pub mod universe;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};

@@ -377,6 +377,25 @@ fn the_list_of_what_is_watched_can_be_changed() {
 }
 
 #[test]
+fn streams_end_when_nobody_listens_any_more_and_begin_again_for_the_next() {
+    run(async {
+        let server = LocalAlpaca::start(Setup::default());
+        let options = options(&server);
+        let watch = Watchlist { bars: vec!["AAPL".into()], quotes: vec![] };
+        let session = Session::with(server, options, OrderBook::new(), watch.clone()).await;
+        eventually(&session.server, "it is watched", |server| server.watched("bars") == ["AAPL"]).await;
+        let Session { server, alpaca, events } = session;
+        drop(events);
+        eventually(&server, "nothing is watched", |server| server.watched("bars").is_empty()).await;
+        assert!(alpaca.get_account_info().await.is_ok(), "questions are answered all the same");
+        let events = alpaca.connect(OrderBook::new(), watch).await.unwrap();
+        let mut session = Session { server, alpaca, events };
+        session.until("both streams are up", both_up).await;
+        eventually(&session.server, "it is watched again", |server| server.watched("bars") == ["AAPL"]).await;
+    });
+}
+
+#[test]
 fn a_connection_limit_is_told_and_waited_out() {
     run(async {
         let server = LocalAlpaca::start(Setup::default());

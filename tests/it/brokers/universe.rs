@@ -34,7 +34,7 @@ const STOCKS: [(&str, &str, &str, u64, &str); 11] = [
 ];
 
 /// A broker with these stocks, in the evening of their session.
-fn broker() -> LocalAlpaca {
+pub fn broker() -> LocalAlpaca {
     let mut symbols: Vec<AssetRow> = STOCKS
         .iter()
         .map(|(symbol, exchange, ..)| AssetRow { exchange: exchange.to_string(), ..AssetRow::new(symbol) })
@@ -132,9 +132,20 @@ fn it_is_not_built_while_stocks_are_traded_nor_if_nothing_is_left() {
 
 /// What the screener was asked for, and answers that come before the right ones.
 #[derive(Clone, Default)]
-struct Screener {
-    asked: Arc<Mutex<Vec<String>>>,
-    first: Arc<Mutex<Vec<StatusCode>>>,
+pub struct Screener {
+    pub asked: Arc<Mutex<Vec<String>>>,
+    pub first: Arc<Mutex<Vec<StatusCode>>>,
+}
+
+impl Screener {
+    /// Answers whoever has the key `screenerkey`, until the event loop ends; where.
+    pub async fn serve(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/api/v1/", listener.local_addr().unwrap());
+        let router = Router::new().route("/api/v1/stock/metric", get(metric)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
 }
 
 async fn metric(
@@ -164,10 +175,7 @@ fn a_screener_is_asked_for_nothing_but_what_meets_every_other_rule() {
     run(async {
         let screener = Screener::default();
         *screener.first.lock().unwrap() = vec![StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY];
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/api/v1/", listener.local_addr().unwrap());
-        let router = Router::new().route("/api/v1/stock/metric", get(metric)).with_state(screener.clone());
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = screener.serve().await;
         let finnhub = |key: &str| {
             let mut finnhub = Finnhub::new(&url, &SecretString::from(key)).unwrap();
             finnhub.pause = Duration::ZERO;
@@ -182,7 +190,6 @@ fn a_screener_is_asked_for_nothing_but_what_meets_every_other_rule() {
             Err(UniverseError::Broker(BrokerError::Auth { status: 401, .. })) => {}
             other => panic!("{other:?}"),
         }
-        serving.abort();
     });
 }
 

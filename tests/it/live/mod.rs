@@ -1,5 +1,6 @@
 //! The live system as its users have it: the real program in a folder of its own, asked over HTTP.
 
+mod broker;
 pub mod client;
 mod clock;
 mod exchanges;
@@ -8,6 +9,7 @@ mod four_ways;
 mod halted;
 mod sessions;
 mod tested;
+mod universe;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
