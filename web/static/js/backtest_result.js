@@ -1,7 +1,8 @@
 // One backtest: how far it is, then what came of it.
 
 import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, utc, words } from './shared_utils.js';
-import { accountChart, barChart, cancel, count, dollars, downloads, facts, figure, follow, gain, isActive, money, panel, percent, progress, ratio, series, shares, stateTag, tile, timeChart, warnings } from './run_parts.js';
+import { count, facts, figure, gain, money, panel, percent, ratio, tile } from './parts.js';
+import { accountChart, barChart, cancel, dollars, downloads, follow, isActive, progress, series, shares, stateTag, timeChart, warnings } from './run_parts.js';
 
 const LIST = 'backtests';
 const PIXELS = 1_200;

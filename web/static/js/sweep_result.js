@@ -1,7 +1,8 @@
 // One sweep or walk-forward analysis: how far it is, then what its trials say.
 
 import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, words } from './shared_utils.js';
-import { accountChart, cancel, count, downloads, facts, follow, isActive, panel, percent, progress, ratio, series, stateTag, tile, warnings } from './run_parts.js';
+import { count, facts, panel, percent, ratio, tile } from './parts.js';
+import { accountChart, cancel, downloads, follow, isActive, progress, series, stateTag, warnings } from './run_parts.js';
 
 const LIST = 'sweeps';
 const PAGE = 50;
