@@ -92,6 +92,7 @@ export function startSweep(id) {
     const [x, y] = ['heat-x', 'heat-y'].map((name) => el('select', { id: name }));
     const stat = el('select', { id: 'heat-stat' }, [['median', 'median over the others'], ['best', 'best over the others'], ['count', 'number of trials']].map(([value, label]) => el('option', { value }, label)));
     const share = el('select', { id: 'parallel-share' }, [['0.01', '1 %'], ['0.1', '10 %'], ['0.25', '25 %'], ['1', 'all']].map(([value, label]) => el('option', { value, selected: value === '0.1' }, label)));
+    const trials = trialTable();
     const front = panel('Pareto front', hosts['chart-front']);
     front.hidden = true;
     const heatPanel = panel('Heat map of two parameters', el('div', { class: 'toolbar' }, el('label', { for: 'heat-x' }, 'Across', x), el('label', { for: 'heat-y' }, 'Upwards', y), el('label', { for: 'heat-stat' }, 'Colour', stat)), hosts['chart-heat']);
@@ -110,7 +111,7 @@ export function startSweep(id) {
       // The figures measure their hosts, which are in the page from the next frame on.
       await new Promise(requestAnimationFrame);
       front.hidden = data.objectives.length < 2;
-      TbotSweep(data, place).draw(['chart-slices', 'chart-parallel', 'chart-importance', 'chart-history', ...(curves.curves.length > 0 ? ['chart-curves'] : []), ...(front.hidden ? [] : ['chart-front'])]);
+      TbotSweep(data, place, trials.narrow).draw(['chart-slices', 'chart-parallel', 'chart-importance', 'chart-history', ...(curves.curves.length > 0 ? ['chart-curves'] : []), ...(front.hidden ? [] : ['chart-front'])]);
       heatPanel.hidden = names.length < 2;
       if (heatPanel.hidden) return;
       const heat = async (first) => {
@@ -138,7 +139,7 @@ export function startSweep(id) {
       el('div', { class: 'pair' }, panel('Importance', hosts['chart-importance']), panel('History', hosts['chart-history'])),
       panel('Equity of the best trials, in sample', hosts['chart-curves']),
       front,
-      trialTable(),
+      trials.panel,
     ];
   }
 
@@ -176,8 +177,18 @@ export function startSweep(id) {
     });
     let typing = null;
     filter.addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(() => { offset = 0; load(); }, 400); });
+    /** Puts the conditions of a choice among those that are typed, in place of an earlier choice. */
+    let chosen = [];
+    function narrow(conditions) {
+      const typed = filter.value.split(',').map((one) => one.trim()).filter((one) => one && !chosen.includes(one));
+      filter.value = [...typed, ...conditions].join(', ');
+      chosen = conditions;
+      offset = 0;
+      load();
+    }
     load();
-    return panel('Trials', el('div', { class: 'toolbar' }, filter, el('button', { type: 'button', on: { click: () => { sort = 'rank'; offset = 0; load(); } } }, 'Best first'), said), host);
+    const shown = panel('Trials', el('div', { class: 'toolbar' }, filter, el('button', { type: 'button', on: { click: () => { sort = 'rank'; offset = 0; load(); } } }, 'Best first'), said), host);
+    return { panel: shown, narrow };
   }
 
   // -------------------------------------------------------------- walk-forward
