@@ -249,6 +249,29 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_a_session_is_in_the_part_that_its_clock_says_and_over_without_one() {
+        let time = |clock: &str| format!("2024-12-30T{clock}:00.000000000Z");
+        let window = WindowStatus {
+            strategy: "mid".to_string(),
+            start: time("15:30"),
+            analysis_end: time("15:45"),
+            entry_end: time("15:55"),
+            end: time("16:25"),
+            entries: 1,
+            exits: 0,
+            signals: 2,
+        };
+        let part = |clock: &str| session_window_json(&window, Some(parse_time(&time(clock)).unwrap()))["part"].clone();
+        let parts = ["15:29", "15:30", "15:45", "15:55", "15:56", "16:25"].map(part);
+        assert_eq!(parts, ["before", "analysis", "entries", "entries", "monitoring", "over"].map(|word| json!(word)));
+        let over = session_window_json(&window, None);
+        assert_eq!(
+            (&over["part"], &over["signals"], &over["end_utc"]),
+            (&json!("over"), &json!(2), &json!(window.end))
+        );
+    }
+
+    #[test]
     fn a_holiday_has_no_windows_and_an_early_close_cuts_them() {
         let holiday = at("2026-01-01T15:00:00Z", &[]);
         assert_eq!((&holiday["open"], &holiday["next_session"]), (&json!(false), &json!("2026-01-02")));

@@ -26,7 +26,10 @@ export function progress(run, label) {
   return el('div', { class: 'progress' }, bar, el('span', { class: 'hint' }, words.filter(Boolean).join(', ')));
 }
 
-export const cancel = (list, id) => api(`/api/v1/${list}/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: {} });
+/** Where the API has a run. */
+export const pathOf = (list, id) => `/api/v1/${list}/${encodeURIComponent(id)}`;
+
+export const cancel = (list, id) => api(`${pathOf(list, id)}/cancel`, { method: 'POST', body: {} });
 
 const MOST_WARNINGS = 5;
 /** What to know before believing a result; of many, the first ones. */
@@ -40,13 +43,13 @@ export function warnings(texts) {
 /** The files of a run, to be had. */
 export function downloads(list, run) {
   const files = run.files ?? [];
-  return panel('Files', el('div', { class: 'links' }, files.map(({ name, bytes }) => el('a', { href: `/api/v1/${list}/${encodeURIComponent(run.id)}/files/${encodeURIComponent(name)}`, download: true }, `${name} (${number(bytes / 1024, 1)} kB)`))));
+  return panel('Files', el('div', { class: 'links' }, files.map(({ name, bytes }) => el('a', { href: `${pathOf(list, run.id)}/files/${encodeURIComponent(name)}`, download: true }, `${name} (${number(bytes / 1024, 1)} kB)`))));
 }
 
 /** Columns over time, by name, as typed arrays. */
 export async function series(list, id, name, query = {}) {
   const parts = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== ''));
-  const found = await api(`/api/v1/${list}/${encodeURIComponent(id)}/series/${name}?${parts}`);
+  const found = await api(`${pathOf(list, id)}/series/${name}?${parts}`);
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key, Array.isArray(value) ? Float64Array.from(value, (v) => v ?? NaN) : value]));
 }
 
