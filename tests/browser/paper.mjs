@@ -150,8 +150,9 @@ await quiet('a session is stopped after it was asked, and the bot is idle again 
   assert.match(await page.innerText('#bot-state'), /analyzing|trading|monitoring/);
   await frame.click('button:has-text("Stop the session")');
   await frame.click('dialog button.primary');
-  await page.waitForFunction(async () => (await (await fetch('/api/v1/phase')).json()).bot_state === 'idle', null, { timeout: 60_000, polling: 250 });
-  await page.waitForURL('**/main**');
+  // Over the page that says that positions are being closed, and back by itself.
+  await page.waitForFunction(() => location.pathname === '/main' && document.getElementById('bot-state')?.textContent === 'idle', null, { timeout: 60_000, polling: 250 });
+  await page.goto('/main');
   const again = await panelOf(page, 'status');
   await again.waitForSelector('button:has-text("Start on paper")');
   assert.ok(await page.locator('#mode').isHidden());
@@ -215,11 +216,42 @@ await quiet('a test day has a band of its own, and a session cannot be taken for
   await page.goto('/main');
   await page.waitForSelector('#mode[data-mode="test"]');
   await look('paper-test-band');
-  const colours = await page.evaluate(() => ['paper', 'test', 'live'].map((mode) => {
+});
+
+await quiet('real money is a band and a frame, and what the page has no view for is shown by its name', async () => {
+  const real = await api(page, '/api/v1/status');
+  const broker = { ...real.broker, name: 'ALPACA', health: 'degraded', latency_ms: 120.5, last_heard_utc: '2026-11-28T11:00:00Z', entries_blocked: true, failover: { to: null, tried: 2 } };
+  const status = { ...real, test_mode: false, bot_state: 'trading', mode: 'live', broker, rebalance: { next_utc: '2026-11-30T19:30:00Z', drift_pct: 1.25 } };
+  const live = await visit();
+  await logIn(live, USER);
+  await live.route('**/api/v1/status', (route) => route.fulfill({ json: status }));
+  // A stream that stays open and has told this once.
+  await live.addInitScript((told) => {
+    window.EventSource = class extends EventTarget {
+      constructor() {
+        super();
+        setTimeout(() => {
+          this.dispatchEvent(new Event('open'));
+          this.dispatchEvent(new MessageEvent('status', { data: JSON.stringify(told) }));
+        });
+      }
+
+      close() {}
+    };
+  }, status);
+  await live.goto('/status');
+  await ready(live);
+  await live.waitForSelector('#mode[data-mode="live"]:has-text("LIVE")');
+  assert.equal(await live.evaluate(() => getComputedStyle(document.body, '::after').borderTopWidth), '4px');
+  const colours = await live.evaluate(() => ['paper', 'test', 'live'].map((mode) => {
     document.getElementById('mode').dataset.mode = mode;
     return getComputedStyle(document.getElementById('mode')).backgroundColor;
   }));
   assert.equal(new Set(colours).size, 3, colours.join());
+  assert.match(await textOf(live, 'Broker'), /Latency \(ms\)\s+120\.50[^]*Entries blocked\s+yes[^]*Failover[^]*To\s+none/);
+  assert.match(await textOf(live, 'Rebalance'), /Next \(UTC\)\s+2026-11-30 19:30:00[^]*Drift \(%\)\s+1\.25/);
+  await look('paper-live', live);
+  await live.context().close();
 });
 
 child.kill('SIGTERM');

@@ -187,13 +187,13 @@ function tradesPanel({ trades }) {
   return panel('Trades', table('Trades, newest first', [
     { title: 'Strategy', cell: (one) => code(one.strategy) },
     { title: 'Instrument', cell: (one) => one.instrument },
+    { title: 'Profit and loss', number: true, cell: (one) => gain(one.pnl) },
     { title: 'Side', cell: (one) => (one.qty > 0 ? 'long' : 'short') },
     { title: 'Quantity', number: true, cell: (one) => quantity(Math.abs(one.qty)) },
     { title: 'Entry', number: true, cell: (one) => clock(one.entry_time) },
     { title: 'at', number: true, cell: (one) => number(one.entry_price, 2) },
     { title: 'Exit', number: true, cell: (one) => clock(one.exit_time) },
     { title: 'at', number: true, cell: (one) => number(one.exit_price, 2) },
-    { title: 'Profit and loss', number: true, cell: (one) => gain(one.pnl) },
     { title: 'Reason', cell: (one) => words(one.reason) },
   ], trades.list));
 }
