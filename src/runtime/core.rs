@@ -291,6 +291,7 @@ impl Core {
             Op::BacktestTrades => api::results::trades(self, &input).await,
             Op::Sweeps => api::jobs::list(self, Sweeps, &input).await,
             Op::SweepSubmit => api::jobs::submit(self, Sweeps, caller, &input).await,
+            Op::SweepCheck => api::jobs::check(self, Sweeps, &input).await,
             Op::Sweep => api::jobs::one(self, Sweeps, &input).await,
             Op::SweepCancel => api::jobs::cancel(self, Sweeps, caller, &input).await,
             Op::SweepSeries => api::results::series(self, Sweeps, &input).await,

@@ -118,7 +118,11 @@ fn a_session_goes_from_the_start_to_the_ledger_with_the_orders_of_its_backtest()
     let status = browser.get(Op::Status).body;
     let trades = status["trades"]["list"].as_array().unwrap().len();
     assert!(trades > 0 && status["trades"]["exits"] == trades && status["mode"].is_null(), "{status}");
-    assert_eq!(status["session"]["running"], false);
+    assert_eq!((&status["session"]["running"], &status["session"]["date"]), (&json!(false), &json!("2024-12-30")));
+    let windows = status["session"]["windows"].as_array().unwrap();
+    assert_eq!(windows.len(), 3);
+    assert!(windows.iter().all(|window| window["part"] == "over"), "{windows:?}");
+    assert_eq!(windows.iter().filter_map(|window| window["exits"].as_u64()).sum::<u64>(), trades as u64);
     let booked = booked(&bot);
     assert_eq!(booked.len(), 2 * trades, "an entry and an exit of each trade");
     assert_eq!(booked.iter().collect::<BTreeSet<_>>().len(), booked.len());
