@@ -48,7 +48,7 @@ pub use self_check::{CheckItem, SelfCheck};
 pub use state::{Applied, OrderBook, TrackedOrder};
 pub use ticket::{ClientOrderId, OrderTicket, Replacement, TicketError, TicketKind, TicketTrail};
 pub use universe::{
-    FileFundamentals, Finnhub, Fundamentals, SymbolUniverse, UniverseEntry, UniverseError, UniverseRules,
+    Company, FileFundamentals, Finnhub, Fundamentals, SymbolUniverse, UniverseEntry, UniverseError, UniverseRules,
 };
 
 /// The answer to a request.

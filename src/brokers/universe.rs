@@ -21,10 +21,21 @@ use crate::settings::{Key, Settings};
 pub use file::FileFundamentals;
 pub use finnhub::Finnhub;
 
-/// Where market capitalizations come from.
+/// What is known of a company.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Company {
+    /// Market capitalization in dollars.
+    pub market_cap: Option<Decimal>,
+    /// Price by earnings of the last twelve months.
+    pub pe_ratio: Option<Decimal>,
+    /// All debt by equity.
+    pub debt_equity: Option<Decimal>,
+}
+
+/// Where it comes from.
 pub trait Fundamentals: Send + Sync {
-    /// Market capitalization in dollars; `None` if it is not known.
-    fn market_cap<'a>(&'a self, symbol: &'a str) -> Answer<'a, Option<Decimal>>;
+    /// What is known of the company of a stock.
+    fn company<'a>(&'a self, symbol: &'a str) -> Answer<'a, Company>;
 }
 
 /// What a symbol has to be. All bounds are included.
@@ -80,6 +91,12 @@ pub struct UniverseEntry {
     pub exchange: String,
     /// Dollars.
     pub market_cap: Decimal,
+    /// Price by earnings, where it is known.
+    #[serde(default)]
+    pub pe_ratio: Option<Decimal>,
+    /// All debt by equity, where it is known.
+    #[serde(default)]
+    pub debt_equity: Option<Decimal>,
     /// Dollars a share.
     pub last_close: Decimal,
     /// Shares in the last session.
@@ -197,7 +214,8 @@ impl SymbolUniverse {
                 exclude("volume");
                 continue;
             }
-            match fundamentals.market_cap(&symbol).await? {
+            let company = fundamentals.company(&symbol).await?;
+            match company.market_cap {
                 None => exclude("market capitalization not known"),
                 Some(market_cap) if !(rules.lowest_market_cap..=rules.highest_market_cap).contains(&market_cap) => {
                     exclude("market capitalization");
@@ -206,6 +224,8 @@ impl SymbolUniverse {
                     symbol,
                     exchange: asset.exchange,
                     market_cap,
+                    pe_ratio: company.pe_ratio,
+                    debt_equity: company.debt_equity,
                     last_close,
                     volume,
                     fractionable: asset.fractionable,

@@ -136,8 +136,8 @@ impl Line {
             let row = Fundamental {
                 date: None,
                 market_cap: Some(to_f64(entry.market_cap)),
-                pe_ratio: None,
-                debt_equity: None,
+                pe_ratio: entry.pe_ratio.map(to_f64),
+                debt_equity: entry.debt_equity.map(to_f64),
                 exchange: Some(entry.exchange.clone()),
             };
             fundamentals.insert(SymbolId(symbol as u32), vec![row]);

@@ -1,18 +1,19 @@
-//! Market capitalizations from a table.
+//! What is known of companies, from a table.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Fundamentals, UniverseError};
+use super::{Company, Fundamentals, UniverseError};
 use crate::brokers::Answer;
 
-/// Market capitalizations by symbol.
+/// Companies by symbol.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FileFundamentals(BTreeMap<String, Decimal>);
+pub struct FileFundamentals(BTreeMap<String, Company>);
 
 impl FileFundamentals {
-    /// Reads CSV with the columns `symbol` and `market_cap` (dollars) among others; an empty value is not known.
+    /// Reads CSV with the columns `symbol`, `market_cap` (dollars) and, if they are there, `pe_ratio` and `debt_equity`
+    /// among others; an empty value is not known.
     ///
     /// # Errors
     /// A column is missing, or a row has no number where one belongs.
@@ -25,26 +26,31 @@ impl FileFundamentals {
             at.ok_or_else(|| fault(1, format!("there is no column {name}")))
         };
         let (symbol, market_cap) = (column("symbol")?, column("market_cap")?);
-        let mut caps = BTreeMap::new();
+        let (pe_ratio, debt_equity) = (column("pe_ratio").ok(), column("debt_equity").ok());
+        let mut companies = BTreeMap::new();
         for (row, record) in reader.records().enumerate() {
             let record = record.map_err(|error| fault(row + 2, error.to_string()))?;
             let field = |at: usize| record.get(at).unwrap_or_default();
-            if field(market_cap).is_empty() {
-                continue;
-            }
-            let cap = field(market_cap)
-                .parse::<Decimal>()
-                .or_else(|_| Decimal::from_scientific(field(market_cap)))
-                .map_err(|_| fault(row + 2, format!("'{}' is not a number of dollars", field(market_cap))))?;
-            caps.insert(field(symbol).to_ascii_uppercase(), cap);
+            let number = |at: Option<usize>| {
+                let text = at.map(field).filter(|text| !text.is_empty());
+                let read = |text: &str| text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text));
+                let wrong = |text: &str| fault(row + 2, format!("'{text}' is not a number"));
+                text.map(|text| read(text).map_err(|_| wrong(text))).transpose()
+            };
+            let company = Company {
+                market_cap: number(Some(market_cap))?,
+                pe_ratio: number(pe_ratio)?,
+                debt_equity: number(debt_equity)?,
+            };
+            companies.insert(field(symbol).to_ascii_uppercase(), company);
         }
-        Ok(FileFundamentals(caps))
+        Ok(FileFundamentals(companies))
     }
 }
 
 impl Fundamentals for FileFundamentals {
-    fn market_cap<'a>(&'a self, symbol: &'a str) -> Answer<'a, Option<Decimal>> {
-        Box::pin(async move { Ok(self.0.get(symbol).copied()) })
+    fn company<'a>(&'a self, symbol: &'a str) -> Answer<'a, Company> {
+        Box::pin(async move { Ok(self.0.get(symbol).copied().unwrap_or_default()) })
     }
 }
 
@@ -54,12 +60,15 @@ mod tests {
 
     #[test]
     fn a_table_is_read_by_the_names_of_its_columns() {
-        let table =
-            FileFundamentals::from_csv("exchange, Symbol,market_cap\nN,aapl,2.5e12\nN,BRK.B,\nN,F,4000000000.5\n")
-                .unwrap();
-        assert_eq!(table.0["AAPL"], Decimal::from(2_500_000_000_000_u64));
-        assert_eq!(table.0["F"], Decimal::new(40_000_000_005, 1));
-        assert_eq!(table.0.len(), 2);
+        let table = FileFundamentals::from_csv(
+            "exchange, Symbol,market_cap,pe_ratio\nN,aapl,2.5e12,31.5\nN,BRK.B,,\nN,F,4000000000.5,\n",
+        )
+        .unwrap();
+        let cap = |symbol: &str| table.0[symbol].market_cap;
+        assert_eq!(cap("AAPL"), Some(Decimal::from(2_500_000_000_000_u64)));
+        assert_eq!(table.0["AAPL"].pe_ratio, Some(Decimal::new(315, 1)));
+        assert_eq!((cap("F"), table.0["F"].pe_ratio), (Some(Decimal::new(40_000_000_005, 1)), None));
+        assert_eq!(table.0["BRK.B"], Company::default());
         let wrong = |text: &str| FileFundamentals::from_csv(text).unwrap_err().to_string();
         assert!(wrong("symbol,cap\nA,1\n").contains("no column market_cap"));
         assert!(wrong("symbol,market_cap\nA,1\nB,much\n").contains("row 3: 'much'"));

@@ -1,7 +1,8 @@
-//! Market capitalizations from Finnhub, or from anything that speaks like it.
+//! What is known of companies, from Finnhub or from anything that speaks like it.
 //!
 //! `GET /stock/metric?symbol=AAPL&metric=all` with the header `X-Finnhub-Token` gives
-//! `{"metric": {"marketCapitalization": 2650000.5, ...}}` in millions of dollars.
+//! `{"metric": {"marketCapitalization": 2650000.5, "peTTM": 28.1, "totalDebt/totalEquityQuarterly": 1.8, ...}}`, the first
+//! in millions of dollars; any of them may be missing or null.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Fundamentals;
+use super::{Company, Fundamentals};
 use crate::brokers::api_log::Redactor;
 use crate::brokers::{Answer, BrokerError};
 
@@ -39,9 +40,15 @@ struct Metrics {
 
 #[derive(Deserialize)]
 struct Metric {
-    /// Millions of dollars; read from its digits.
+    /// Millions of dollars; all of them are read from their digits.
     #[serde(default, rename = "marketCapitalization")]
     market_cap: Option<Box<RawValue>>,
+    #[serde(default, rename = "peTTM")]
+    pe: Option<Box<RawValue>>,
+    #[serde(default, rename = "totalDebt/totalEquityQuarterly")]
+    debt_of_quarter: Option<Box<RawValue>>,
+    #[serde(default, rename = "totalDebt/totalEquityAnnual")]
+    debt_of_year: Option<Box<RawValue>>,
 }
 
 impl Finnhub {
@@ -83,8 +90,8 @@ impl Finnhub {
         Ok(Finnhub { client, base, pause: Duration::from_millis(1050), redactor: Redactor::new([key.clone()]) })
     }
 
-    async fn ask(&self, symbol: &str) -> Result<Option<Decimal>, BrokerError> {
-        let what = format!("market capitalization of {symbol}");
+    async fn ask(&self, symbol: &str) -> Result<Company, BrokerError> {
+        let what = format!("fundamentals of {symbol}");
         let network = |why: String| BrokerError::Network { what: what.clone(), why: self.redactor.text(&why) };
         let mut attempt = 0;
         loop {
@@ -125,24 +132,28 @@ impl Finnhub {
         }
     }
 
-    fn read(&self, what: &str, body: &str) -> Result<Option<Decimal>, BrokerError> {
+    fn read(&self, what: &str, body: &str) -> Result<Company, BrokerError> {
         let wrong = |why: String| BrokerError::Protocol { what: what.to_string(), why: self.redactor.text(&why) };
         let metrics: Metrics = serde_json::from_str(body).map_err(|error| wrong(error.to_string()))?;
-        let Some(raw) = metrics.metric.and_then(|metric| metric.market_cap) else { return Ok(None) };
-        if raw.get() == "null" {
-            return Ok(None);
-        }
-        let millions = raw.get().parse::<Decimal>().or_else(|_| Decimal::from_scientific(raw.get()));
-        let dollars = millions.ok().and_then(|millions| millions.checked_mul(Decimal::from(1_000_000)));
-        match dollars {
-            Some(dollars) => Ok(Some(dollars.normalize())),
-            None => Err(wrong(format!("{} is not a number of millions", raw.get()))),
-        }
+        let Some(metric) = metrics.metric else { return Ok(Company::default()) };
+        let number = |raw: Option<Box<RawValue>>| {
+            let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
+            let read = raw.get().parse::<Decimal>().or_else(|_| Decimal::from_scientific(raw.get()));
+            read.map(Some).map_err(|_| wrong(format!("{} is not a number", raw.get())))
+        };
+        let millions = number(metric.market_cap)?;
+        let dollars = millions.map(|millions| millions.checked_mul(Decimal::from(1_000_000)));
+        let too_large = || wrong("the market capitalization is not a number of millions".to_string());
+        Ok(Company {
+            market_cap: dollars.map(|dollars| dollars.ok_or_else(too_large)).transpose()?.map(|cap| cap.normalize()),
+            pe_ratio: number(metric.pe)?,
+            debt_equity: number(metric.debt_of_quarter.or(metric.debt_of_year))?,
+        })
     }
 }
 
 impl Fundamentals for Finnhub {
-    fn market_cap<'a>(&'a self, symbol: &'a str) -> Answer<'a, Option<Decimal>> {
+    fn company<'a>(&'a self, symbol: &'a str) -> Answer<'a, Company> {
         Box::pin(self.ask(symbol))
     }
 }

@@ -193,6 +193,8 @@ async fn probe(core: &Arc<Core>) {
         && let Ok(broker) = core.broker().await
     {
         // Not longer, for there is more to attend to than a broker that says nothing.
-        let _ = timeout(PROBE, broker.get_clock()).await;
+        if let Ok(Ok(clock)) = timeout(PROBE, broker.get_clock()).await {
+            core.trading_clock.tell(clock.time);
+        }
     }
 }

@@ -7,8 +7,8 @@
 //! and after a failure not before half an hour has passed. Thousands of stocks are asked for, so it never begins while
 //! the exchange is open, and one that is not done when it opens is given up. Whatever fails leaves the old file.
 //!
-//! Market capitalizations come from the screener of the configuration, or else from `fundamentals.csv` beside the
-//! universe; without either nothing is chosen. `blocklist.txt` there has symbols that are never traded.
+//! What is known of companies comes from the screener of the configuration, or else from `context/fundamentals.csv` of the
+//! data folder; without either nothing is chosen. `context/blocklist.txt` has symbols that are never traded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +28,12 @@ use crate::settings::Key;
 use crate::vault::audit::{Action, Entry};
 use crate::vault::{Actor, Disk, SecretFile, secrets};
 
-/// The folder of the universe and of what it is made from.
+/// The folder of the universe.
 const FOLDER: &str = "output/cache";
-/// Market capitalizations by symbol, if somebody has put them there.
-pub const FUNDAMENTALS: &str = "output/cache/fundamentals.csv";
+/// What is known of companies, if somebody has put it there.
+pub const FUNDAMENTALS: &str = "context/fundamentals.csv";
 /// Symbols that are never traded, if somebody has put them there.
-pub const BLOCKLIST: &str = "output/cache/blocklist.txt";
+pub const BLOCKLIST: &str = "context/blocklist.txt";
 /// Longest of these files, in bytes.
 const MOST_BYTES: usize = 16 << 20;
 /// After a close, until bars of the day are taken to be final.
@@ -91,7 +91,7 @@ fn is_due(have: Option<NaiveDate>, tried: Option<Nanos>, now: Nanos) -> bool {
 
 /// Builds the universe if it is due.
 pub async fn build_if_due(core: &Arc<Core>) {
-    let now = core.now();
+    let now = (core.market_clock().now)();
     let sources = match core.work(move |house| house.universe_sources(now)).await {
         Ok(Ok(Some(sources))) => sources,
         Ok(Ok(None)) | Err(_) => return,
@@ -119,7 +119,7 @@ pub async fn build_if_due(core: &Arc<Core>) {
 
 /// Ready when the exchange is open.
 async fn opened(core: &Arc<Core>) {
-    while !matches!(SymbolUniverse::last_session(core.now()), Err(UniverseError::TradingHours(_))) {
+    while !matches!(SymbolUniverse::last_session((core.market_clock().now)()), Err(UniverseError::TradingHours(_))) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -218,7 +218,7 @@ impl House {
         match fault {
             Some(why) => detail += &format!("; the last try failed: {why}"),
             None if have.is_none() && matches!(self.fundamentals(), Ok(None)) => {
-                detail += ": no screener is configured, and there is no fundamentals.csv in output/cache";
+                detail += ": no screener is configured, and there is no fundamentals.csv in the folder context";
             }
             None => {}
         }

@@ -9,6 +9,7 @@ use crate::brokers::{Broker, OrderBook, SymbolUniverse};
 use crate::data::{LoadOptions, Source, load};
 use crate::live::{BrokerFeed, Inbox, Line, LineError, MarketClock, Opening, PlayedDay, Received, words};
 use crate::market::{Market, Nanos, format_time};
+use crate::runtime::brokerage::universe::stored;
 use crate::runtime::house::House;
 use crate::runtime::jobs::results;
 use crate::runtime::reply::Refusal;
@@ -23,12 +24,8 @@ const PLAYED_GRACE_MS: u32 = 1_000;
 /// Longest wait for other bars of a bar end. Brokers send the bars of a minute within a second or so of its end; of a
 /// stock that was not traded in it there is none.
 const BROKER_GRACE_MS: u32 = 2_000;
-/// The universe, relative to the data folder.
-const UNIVERSE: &str = "output/cache/symbol_universe.json";
 /// Folder of what no broker tells, relative to the data folder.
 const BESIDE: &str = "context";
-/// Most bytes of the universe.
-const MOST_UNIVERSE: usize = 16 << 20;
 
 /// A session that is written down and may begin.
 pub struct Prepared {
@@ -170,13 +167,13 @@ fn begin_journal<V: SessionVenue>(
 /// The symbols that may be traded.
 fn universe(disk: &Disk) -> Result<SymbolUniverse, Refusal> {
     let none = |why: &str| Refusal::conflict("no_market_data", format!("There are no symbols to trade: {why}"));
-    match disk.read(UNIVERSE, MOST_UNIVERSE) {
-        Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|error| {
-            tracing::warn!("{UNIVERSE}: {error}");
-            none("the symbol universe cannot be read. It is built anew in the next night.")
-        }),
+    match stored(disk) {
+        Ok(Some(universe)) => Ok(universe),
         Ok(None) => Err(none("there is no symbol universe yet. It is built when the exchange is closed.")),
-        Err(error) => Err(crate::vault::VaultError::from(error).into()),
+        Err(why) => {
+            tracing::warn!("the symbol universe: {why}");
+            Err(none("the symbol universe cannot be read. It is built anew when the exchange is closed."))
+        }
     }
 }
 

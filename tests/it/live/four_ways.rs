@@ -195,6 +195,8 @@ fn universe(market: &Market, day: usize) -> SymbolUniverse {
         symbol: market.symbols[symbol.index()].clone(),
         exchange: "NYSE".to_string(),
         market_cap: to_decimal(5e9).unwrap(),
+        pe_ratio: None,
+        debt_equity: None,
         last_close: Decimal::TEN,
         volume: Decimal::from(1_000_000),
         fractionable: true,

@@ -10,7 +10,7 @@ use tradebot::brokers::SymbolUniverse;
 use tradebot::market::{Nanos, parse_time};
 use tradebot::runtime::brokerage::universe::{BLOCKLIST, FUNDAMENTALS, stored};
 use tradebot::runtime::stored_settings::StoredSettings;
-use tradebot::runtime::{Core, run_in_background};
+use tradebot::runtime::{ClockSource, Core, run_in_background};
 use tradebot::settings::Settings;
 use tradebot::vault::{SecretFields, SecretFile, secrets};
 
@@ -25,7 +25,8 @@ fn time(text: &str) -> Nanos {
 /// A core of this process on the folder of one that was set up before.
 fn core(folder: &Path, server: &LocalAlpaca, screener: &[(&str, &str)], clock: &Arc<AtomicI64>) -> Arc<Core> {
     let read = Arc::clone(clock);
-    let core = Core::open(folder, "v1.0.0", Arc::new(move || read.load(Ordering::SeqCst))).unwrap();
+    let core =
+        Core::open(folder, "v1.0.0", Arc::new(move || read.load(Ordering::SeqCst)), ClockSource::System).unwrap();
     core.with(|house| {
         let credentials = [("BROKER_URL", server.url()), ("BROKER_API_KEY", KEY), ("BROKER_SECRET_KEY", SECRET)];
         for (file, values) in [(SecretFile::Broker, &credentials[..]), (SecretFile::ScreenerApi, screener)] {
@@ -120,6 +121,7 @@ fn without_a_screener_a_table_tells_the_capitalizations() {
     assert_eq!((&row["ok"], row["detail"].as_str().unwrap().contains("no screener")), (&true.into(), true), "{row}");
     core.with(|house| {
         house.disk.make_folder("output/cache").unwrap();
+        house.disk.make_folder("context").unwrap();
         house.disk.write(FUNDAMENTALS, b"symbol,market_cap\nGOOD,2000000000\nTHIN,3e9\n").unwrap();
     });
     attended(&core, "a universe", || symbols(&core).is_some());
