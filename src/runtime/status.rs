@@ -45,6 +45,8 @@ impl House {
             "session": status.map(|status| session_json(status, runs, at)),
             "windows": windows,
             "test_mode": self.test.is_active(),
+            // Microseconds from what arrives to the order that follows.
+            "latency": self.trading.latency(),
             "trades": trades_json(status, self.trading.earned()),
             "float": float_json(status.filter(|_| runs), target, rebalance),
             "broker": self.brokerage.status(settings.as_ref().map(|s| s.text(Key::BrokerName)), configured, runs),
