@@ -11,6 +11,7 @@ use super::desk::OrderDesk;
 use super::feed::{Feed, Heard};
 use super::latency::{Latency, LatencySummary};
 use crate::brokers::BrokerEvent;
+use crate::session::JournalError;
 use crate::session::live::BrokerEvent as VenueEvent;
 use crate::session::{Command, Input, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot};
 
@@ -125,6 +126,8 @@ pub struct Host<V, F> {
     inbox: Received,
     told: Sender<Told>,
     shown: Arc<Shown>,
+    /// Why the journal cannot be written any more, if so.
+    unwritten: Option<String>,
     latency: Latency,
     last_shown: Instant,
     positions_due: Instant,
@@ -142,7 +145,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     ) -> Host<V, F> {
         let now = Instant::now();
         let (latency, positions_due) = (Latency::default(), now + POSITIONS.0);
-        Host { recorder, feed, desk, inbox, told, shown, latency, last_shown: now, positions_due }
+        let unwritten = None;
+        Host { recorder, feed, desk, inbox, told, shown, unwritten, latency, last_shown: now, positions_due }
     }
 
     /// Carries out what a session that goes on asks first, then runs until it is over, or the process ends.
@@ -179,7 +183,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             }
         }
         self.show();
-        Ok(Ending::Over)
+        Ok(self.unwritten.take().map_or(Ending::Over, Ending::Failed))
     }
 
     /// Takes what arrived; whether an order followed from it.
@@ -224,7 +228,16 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         if self.recorder.session().is_over() {
             return Ok(false);
         }
-        let outputs = self.recorder.handle(input)?;
+        let taken = match self.unwritten {
+            Some(_) => self.recorder.handle_unwritten(input),
+            None => self.recorder.handle(input),
+        };
+        let outputs = match taken {
+            Err(RecorderError::Journal(error)) if self.feed.goes_on() && self.recorder.session().is_open() => {
+                return self.close_unwritten(&error);
+            }
+            outputs => outputs?,
+        };
         let is_last = outputs.iter().any(|output| matches!(output, Output::Stage(change) if ends(*change)));
         let is_left = outputs.contains(&Output::Stage(StageChange::Ended { open: true }));
         let ordered = outputs.iter().any(|output| matches!(output, Output::Order(_)));
@@ -238,6 +251,16 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             self.take(&Input::Command { time, command: Command::Stop })?;
         }
         Ok(ordered)
+    }
+
+    /// The journal cannot be written, on a full disk, say, and something is open. Taking risk away needs no journal:
+    /// everything is closed at once, and then the session ends as a failed one.
+    fn close_unwritten(&mut self, error: &JournalError) -> Result<bool, RecorderError> {
+        let why = format!("the journal cannot be written: {error}");
+        let _ = self.told.send(Told::Note(true, "the journal cannot be written, everything is closed".to_string()));
+        self.unwritten = Some(why);
+        let time = self.recorder.session().now();
+        self.take(&Input::Command { time, command: Command::Kill })
     }
 
     /// Requests first: they are urgent.

@@ -70,6 +70,15 @@ impl<V: SessionVenue> Recorder<V> {
         Ok(outputs)
     }
 
+    /// Takes an input without writing it down: to close what is open when nothing can be written any more. The journal
+    /// ends before it.
+    ///
+    /// # Errors
+    /// A mistake of the program.
+    pub fn handle_unwritten(&mut self, input: &Input) -> Result<Vec<Output>, RecorderError> {
+        Ok(self.session.handle(input)?)
+    }
+
     /// The session.
     pub fn session(&self) -> &Session<V> {
         &self.session

@@ -170,13 +170,15 @@ impl Clerk {
         }
         core.with(|house| {
             if matches!(ending, Ending::Over) {
-                summarize(house, &self.folder, &status_summary(&status), now);
+                let mut summary = status_summary(&status);
+                summary["latency"] = json!(self.shown.latency());
+                summarize(house, &self.folder, &summary, now);
             }
             house.trading.end(&self.id);
             let event = match ending {
                 Ending::Failed(_) => {
                     house.faults.push("a session could not go on".to_string());
-                    Some(StateEvent::Fault(Exposure::Flat))
+                    Some(StateEvent::Fault(exposure(&self.shown)))
                 }
                 _ => rest(house),
             };
@@ -254,6 +256,7 @@ pub fn status_summary(status: &crate::session::StatusSnapshot) -> Value {
         "trades": status.trades.len(),
         "equity": status.equity,
         "positions": status.positions,
+        "warnings": status.warnings,
     })
 }
 
