@@ -18,6 +18,7 @@ use super::reply::Refusal;
 use super::routes::{Op, Route};
 use super::streams::Streams;
 use super::{BotState, api, openapi, trading};
+use crate::live::MarketClock;
 use crate::market::Nanos;
 use crate::notify::Notifier;
 use crate::vault::users::Hasher;
@@ -125,6 +126,17 @@ impl Core {
     /// The time of trading; `None` as long as its clock follows a feed that told nothing.
     pub fn trading_now(&self) -> Option<Nanos> {
         self.trading_clock.now()
+    }
+
+    /// The clock of trading for a session: that of the system as long as the feed told nothing.
+    pub fn market_clock(&self) -> MarketClock {
+        let (clock, system) = (self.trading_clock.clone(), Arc::clone(&self.clock));
+        let told = self.trading_clock.clone();
+        MarketClock {
+            now: Arc::new(move || clock.now().unwrap_or_else(|| system())),
+            told: Arc::new(move |time| told.tell(time)),
+            follows_broker: matches!(self.trading_clock, TradingClock::Feed(_)),
+        }
     }
 
     /// Does short work on what the core owns. A panic in earlier work is disregarded: each write to the disk is whole

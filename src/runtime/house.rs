@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use super::brokerage::Brokerage;
 use super::clock::{self, ClockSource, NeedsLoopback};
 use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
@@ -83,6 +84,8 @@ pub struct House {
     pub alerts: u64,
     /// The trading session.
     pub trading: Trading,
+    /// The broker.
+    pub brokerage: Brokerage,
     /// Which clock trading follows.
     pub clock_source: ClockSource,
     /// The settings, once they were asked for.
@@ -152,6 +155,7 @@ impl House {
             notifier: Notifier::default(),
             alerts: 0,
             trading: Trading::default(),
+            brokerage: Brokerage::default(),
             clock_source,
             settings: None,
             names: RefCell::default(),

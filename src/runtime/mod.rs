@@ -7,6 +7,7 @@
 pub mod api;
 mod background;
 mod bookkeeping;
+pub mod brokerage;
 mod clock;
 pub mod configuration;
 mod core;

@@ -6,18 +6,19 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::runtime::brokerage::capabilities;
 use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::Reply;
 use crate::runtime::reply::Refusal;
 use crate::runtime::stored_settings::{StoredSettings, StoredSettingsError, changed};
-use crate::settings::{Key, Settings, Warning};
+use crate::settings::{Key, Kind, Settings, Warning};
 use crate::vault::audit::Action;
 use crate::vault::{SecretFile, TextFile, secrets};
 
-/// Ways to trade a falling price that a broker of the specification has. Simulations have all.
-const WITHOUT_PUTS: [&str; 3] = ["InverseETF", "ShortSell", "disabled"];
+/// Ways to trade a falling price.
+const SHORT_TYPES: [Key; 3] = [Key::ShortTypeOpen, Key::ShortTypeMid, Key::ShortTypeClose];
 
 /// The values that are to change.
 #[derive(Deserialize)]
@@ -37,7 +38,11 @@ struct Changed {
 /// `GET /api/v1/settings`.
 pub fn get(house: &mut House) -> Result<Reply, Refusal> {
     let stored = house.settings()?;
-    let schema: Map<String, Value> = Key::all().map(|key| (key.name().to_string(), json!(key.spec()))).collect();
+    let mut schema: Map<String, Value> = Key::all().map(|key| (key.name().to_string(), json!(key.spec()))).collect();
+    // What the broker cannot do is not offered.
+    for key in SHORT_TYPES {
+        schema[key.name()]["choices"] = json!(possible_shorts(&stored.settings, key));
+    }
     Ok(Reply::json(json!({ "version": stored.version, "values": stored.values(), "schema": schema })))
 }
 
@@ -119,11 +124,20 @@ fn judged(house: &mut House, values: &Map<String, Value>) -> Result<(Settings, V
 /// Ways to trade a falling price that the broker does not have, by setting.
 pub fn impossible_shorts(settings: &Settings) -> BTreeMap<String, String> {
     let broker = settings.text(Key::BrokerName);
-    let all = matches!(broker, "SIM" | "IBKR");
-    let keys = [Key::ShortTypeOpen, Key::ShortTypeMid, Key::ShortTypeClose];
-    let impossible = keys.into_iter().filter(|key| !all && !WITHOUT_PUTS.contains(&settings.text(*key)));
-    let why = |key: Key| format!("{broker} cannot do {}; possible: {}.", settings.text(key), WITHOUT_PUTS.join(", "));
-    impossible.map(|key| (key.name().to_string(), why(key))).collect()
+    let wrong = SHORT_TYPES.into_iter().filter_map(|key| {
+        let (chosen, possible) = (settings.text(key), possible_shorts(settings, key));
+        let why = format!("{broker} cannot do {chosen}; possible: {}.", possible.join(", "));
+        (!possible.contains(&chosen)).then(|| (key.name().to_string(), why))
+    });
+    wrong.collect()
+}
+
+/// The values of SHORT_TYPE_* that the broker has. Of a broker without an adapter nothing is known, and nothing can be
+/// traded there; the simulated one has all.
+fn possible_shorts(settings: &Settings, key: Key) -> Vec<&'static str> {
+    let broker = capabilities(settings.text(Key::BrokerName));
+    let Kind::Choice { choices, .. } = key.spec().kind else { return Vec::new() };
+    choices.iter().copied().filter(|choice| broker.is_none_or(|broker| broker.supports_short_type(choice))).collect()
 }
 
 fn broker_code(house: &House) -> Option<String> {

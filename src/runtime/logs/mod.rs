@@ -7,6 +7,7 @@
 //! | `error_tracebacks.log` | failures inside the program, with the id of the request |
 //! | `core.log` | messages of the core process |
 //! | `notifications.log` | notices to people, and what became of each |
+//! | `broker_api.log` | what is said to the broker and what it answers; always JSON |
 //!
 //! A log that has grown to [`MOST_BYTES`] is set aside as `....log.1` and begun anew.
 
@@ -48,6 +49,9 @@ pub enum LogName {
     /// Notices to people; not shown in pages.
     #[serde(rename = "notifications.log")]
     Notifications,
+    /// What is said to the broker and what it answers; not shown in pages.
+    #[serde(rename = "broker_api.log")]
+    BrokerApi,
 }
 
 impl LogName {
@@ -65,6 +69,7 @@ impl LogName {
             LogName::ErrorTracebacks => "error_tracebacks.log",
             LogName::Core => "core.log",
             LogName::Notifications => "notifications.log",
+            LogName::BrokerApi => "broker_api.log",
         }
     }
 

@@ -95,7 +95,9 @@ fn a_broker_without_puts_refuses_them() {
     assert_eq!(bot.browser().form(Op::ConfigurationSubmit, &form).status, 303);
     bot.provision();
     bot.register();
-    let version = get(&bot)["version"].as_u64().unwrap();
+    let all = get(&bot);
+    let version = all["version"].as_u64().unwrap();
+    assert_eq!(all["schema"]["SHORT_TYPE_MID"]["choices"], json!(["InverseETF", "ShortSell", "disabled"]), "offered");
     let (status, body) = put(&bot, version, json!({ "SHORT_TYPE_MID": "LongPut" }));
     assert_eq!(status, 422);
     assert!(body["error"]["fields"]["SHORT_TYPE_MID"].as_str().unwrap().starts_with("ALPACA cannot do LongPut"));

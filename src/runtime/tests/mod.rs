@@ -1,5 +1,6 @@
 //! The core as the web asks it: requests in, replies out, with a data folder of its own.
 
+mod asking_the_broker;
 mod changing_configuration;
 mod changing_settings;
 mod configuring;

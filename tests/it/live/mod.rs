@@ -4,6 +4,7 @@ pub mod client;
 mod clock;
 mod exchanges;
 mod first_run;
+mod four_ways;
 mod halted;
 mod sessions;
 mod tested;
