@@ -252,7 +252,11 @@ fn main() {
         let us = |name: &str| latency[name].as_f64().unwrap_or(f64::NAN);
         println!(
             "| {who} | {} | {} | {:.0} us | {:.0} us | {:.0} us |",
-            market.days[day].date, latency["count"], us("p50_us"), us("p99_us"), us("max_us")
+            market.days[day].date,
+            latency["count"],
+            us("p50_us"),
+            us("p99_us"),
+            us("max_us")
         );
     };
     for day in first..first + sessions {

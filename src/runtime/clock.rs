@@ -8,8 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 use secrecy::ExposeSecret;
@@ -65,26 +64,12 @@ impl TradingClock {
             feed.tell(time);
         }
     }
-
-    /// Waits on this thread until it is `due`, but not longer than `at_most`, and returns the time then. Whoever waits
-    /// for the feed's clock to move at all waits for the nanosecond after what it says.
-    pub fn wait_until(&self, due: Nanos, at_most: Duration) -> Option<Nanos> {
-        match self {
-            TradingClock::System(clock) => {
-                let left = u64::try_from(due.saturating_sub(clock())).unwrap_or(0);
-                std::thread::sleep(Duration::from_nanos(left).min(at_most));
-                Some(clock())
-            }
-            TradingClock::Feed(feed) => feed.wait_until(due, at_most),
-        }
-    }
 }
 
 /// The latest of all times that the broker told. It never goes back.
 #[derive(Debug, Default)]
 pub struct FeedClock {
     told: Mutex<Option<Nanos>>,
-    moved: Condvar,
 }
 
 impl FeedClock {
@@ -97,18 +82,7 @@ impl FeedClock {
     pub fn tell(&self, time: Nanos) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Nothing told is less than anything told.
-        if *told < Some(time) {
-            *told = Some(time);
-            self.moved.notify_all();
-        }
-    }
-
-    /// As [`TradingClock::wait_until`].
-    pub fn wait_until(&self, due: Nanos, at_most: Duration) -> Option<Nanos> {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_early = |told: &mut Option<Nanos>| *told < Some(due);
-        let waited = self.moved.wait_timeout_while(told, at_most, is_early);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        *told = (*told).max(Some(time));
     }
 }
 
@@ -223,12 +197,8 @@ fn leads_here(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
-    use std::sync::mpsc;
 
     use super::*;
-
-    /// Nobody waits for this long.
-    const LONG: Duration = Duration::from_secs(3600);
 
     fn feed() -> TradingClock {
         let system: Clock = Arc::new(|| -> Nanos { unreachable!("the clock of the system") });
@@ -239,7 +209,6 @@ mod tests {
     fn the_clock_of_the_feed_is_unset_until_something_was_told() {
         let clock = feed();
         assert_eq!(clock.now(), None);
-        assert_eq!(clock.wait_until(i64::MIN, Duration::ZERO), None);
         clock.tell(-5);
         assert_eq!(clock.now(), Some(-5), "a time before 1970 is one, too");
     }
@@ -274,22 +243,6 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_time_is_woken_when_the_feed_has_come_to_it() {
-        let clock = feed();
-        clock.tell(1);
-        let (tell, told) = mpsc::channel();
-        let waiting = clock.clone();
-        let thread = std::thread::spawn(move || tell.send(waiting.wait_until(100, LONG)));
-        clock.tell(99);
-        assert!(told.try_recv().is_err(), "99 is not 100");
-        clock.tell(101);
-        assert_eq!(told.recv_timeout(LONG), Ok(Some(101)));
-        thread.join().unwrap().unwrap();
-        assert_eq!(clock.wait_until(100, LONG), Some(101), "what is past is not waited for");
-        assert_eq!(clock.wait_until(102, Duration::from_millis(1)), Some(101), "the feed stands still");
-    }
-
-    #[test]
     fn the_clock_of_the_system_is_told_nothing() {
         let time = Arc::new(AtomicI64::new(50));
         let shown = Arc::clone(&time);
@@ -298,7 +251,7 @@ mod tests {
         clock.tell(100);
         assert_eq!(clock.now(), Some(50));
         time.store(20, Ordering::Relaxed);
-        assert_eq!(clock.wait_until(20, LONG), Some(20));
+        assert_eq!(clock.now(), Some(20));
     }
 
     #[test]
