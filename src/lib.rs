@@ -33,9 +33,10 @@
 //! | 6 | [`notify`] | notices by e-mail, Slack, SMS and PagerDuty |
 //! | 6 | [`optimize`] | spaces, methods of search, sweeps over backtests |
 //! | 6 | [`session`] | live trading without I/O: sessions, journal, replay, TEST_MODE |
-//! | 7 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs, trading sessions |
-//! | 8 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
-//! | 9 | [`cli`] | one file a command; the only room that prints |
+//! | 7 | [`live`] | the trading thread: a session with its journal, its feed and its broker |
+//! | 8 | [`runtime`] | the core process: states of the bot, first run, users, control, jobs, trading sessions |
+//! | 9 | [`web`] | the web process: HTTP, pages, the API; asks the core over its socket |
+//! | 10 | [`cli`] | one file a command; the only room that prints |
 #![forbid(unsafe_code)]
 
 pub mod accounting;
@@ -45,6 +46,7 @@ pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod indicators;
+pub mod live;
 pub mod market;
 pub mod notify;
 pub mod optimize;

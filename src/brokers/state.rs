@@ -177,6 +177,12 @@ impl OrderBook {
         OrderBook::default()
     }
 
+    /// A book of these orders.
+    pub fn of(orders: impl IntoIterator<Item = TrackedOrder>) -> OrderBook {
+        let orders = orders.into_iter().map(|order| (order.client_id.clone(), order)).collect();
+        OrderBook { orders, by_broker_id: BTreeMap::new() }
+    }
+
     /// An order is about to be sent.
     pub fn submitting(&mut self, ticket: &OrderTicket, now: Nanos) {
         self.orders.entry(ticket.client_id().to_string()).or_insert_with(|| TrackedOrder {

@@ -6,9 +6,9 @@ use tokio::sync::watch;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::CliError;
-use super::live::{self, DataDir};
+use super::live::{self, ClockOption, DataDir};
 use crate::runtime::logs::{Messages, panic_hook};
-use crate::runtime::{Core, run_in_background, server, test_mode};
+use crate::runtime::{Core, StartError, run_in_background, server, test_mode};
 
 /// The core process of the live system: owns keys, secrets, databases and the bot. Listens on control/core.sock of its
 /// data folder and nowhere else.
@@ -16,6 +16,8 @@ use crate::runtime::{Core, run_in_background, server, test_mode};
 pub struct Args {
     #[command(flatten)]
     data: DataDir,
+    #[command(flatten)]
+    clock: ClockOption,
 }
 
 /// Runs the command.
@@ -25,7 +27,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     server::socket_path(&root).map_err(CliError::input)?;
     live::event_loop()?.block_on(async {
         let stop = live::stop_signal()?;
-        let core = Core::open(&root, &live::version(), live::clock()).map_err(CliError::failed)?;
+        let opened = Core::open(&root, &live::version(), live::clock(), args.clock.source());
+        let core = opened.map_err(|error| match error {
+            StartError::Clock(_) => CliError::input(error),
+            error => CliError::failed(error),
+        })?;
         let listener = server::listen(&root).map_err(CliError::failed)?;
         eprintln!("core: {} is {}", root.display(), core.with(|house| house.bot_state()));
         core.jobs.start(std::env::current_exe().map_err(CliError::failed)?).map_err(CliError::failed)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, ClockSource};
 use crate::vault::process;
 
 /// Where the data of the live system lie.
@@ -25,6 +25,39 @@ impl DataDir {
     /// The current folder is gone.
     pub fn absolute(&self) -> Result<PathBuf, CliError> {
         std::path::absolute(&self.data_dir).map_err(|e| CliError::Input(format!("{}: {e}", self.data_dir.display())))
+    }
+}
+
+/// Which clock trading follows.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ClockOption {
+    /// Clock of schedule, strategies, orders, journal and ledger. 'feed' follows the times that the broker tells, to
+    /// play a recorded day against a broker on this machine; every broker must be SIM or at a loopback address
+    #[arg(long, value_name = "CLOCK", value_enum, default_value_t = ClockWord::System)]
+    clock: ClockWord,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ClockWord {
+    System,
+    Feed,
+}
+
+impl ClockOption {
+    /// What it names.
+    pub fn source(self) -> ClockSource {
+        match self.clock {
+            ClockWord::System => ClockSource::System,
+            ClockWord::Feed => ClockSource::Feed,
+        }
+    }
+
+    /// As arguments of a child process.
+    pub fn to_args(self) -> Vec<String> {
+        match self.clock {
+            ClockWord::System => Vec::new(),
+            ClockWord::Feed => vec!["--clock".to_string(), "feed".to_string()],
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::CliError;
-use super::live::{self, DataDir, WebOptions};
+use super::live::{self, ClockOption, DataDir, WebOptions};
 use super::output::print;
 use crate::runtime::protocol::{Peer, Request, Secret, Verb};
 use crate::runtime::{Op, server};
@@ -28,6 +28,8 @@ pub struct Args {
     #[command(flatten)]
     data: DataDir,
     #[command(flatten)]
+    clock: ClockOption,
+    #[command(flatten)]
     web: WebOptions,
 }
 
@@ -40,12 +42,14 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     live::event_loop()?.block_on(async {
         let stop = live::stop_signal()?;
         let mut stop = std::pin::pin!(stop);
-        let mut core = start("core", &root, &[])?;
+        let mut core = start("core", &root, &args.clock.to_args())?;
         let client = CoreClient::new(socket);
         let began = Instant::now();
         while client.call(&health()).await.is_err() {
             if let Some(status) = core.try_wait().map_err(CliError::failed)? {
-                return Err(CliError::Failed(format!("the core ended with {status}")));
+                let words = format!("the core ended with {status}");
+                // The core has said what is wrong with the options.
+                return Err(if status.code() == Some(2) { CliError::Input(words) } else { CliError::Failed(words) });
             }
             if began.elapsed() > START_TIME {
                 let _ = core.kill().await;

@@ -20,8 +20,8 @@ pub(super) fn times(times: &[Nanos]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// The data hash, hexadecimal.
-pub(super) fn data_hash(parts: &MarketParts) -> String {
+/// The hash of the values of a market, hexadecimal; the `data_hash` of the parts themselves does not enter.
+pub fn data_hash(parts: &MarketParts) -> String {
     // Series with the same times share them: hash each distinct vector once. The map is only looked up by key.
     let mut distinct: HashMap<usize, [u8; 32]> = HashMap::new();
     for (_, bars) in &parts.series {

@@ -15,6 +15,7 @@
 //!    option quotes; the hash of the values used (`hash`).
 
 mod adjust;
+mod beside;
 mod chunk;
 mod clock;
 mod context;
@@ -37,7 +38,9 @@ mod time_base;
 mod values;
 pub mod write;
 
+pub use beside::Beside;
 pub use embedded::{NAMED_SETS, NamedSet, named};
 pub use error::{DataError, Place, RowUnit};
+pub use hash::data_hash;
 pub use load::{load, load_until};
 pub use options::{Adjust, Label, LoadOptions, Source, format_bar_length, parse_bar_length};

@@ -2,14 +2,17 @@
 
 use crate::trading::PositionSize;
 
-/// Shares that an amount of dollars buys at a price: floored to whole shares unless fractions are allowed.
-/// Not finite or not positive input gives 0.
+/// Fractions of a share are counted in billionths, as brokers take them.
+const FRACTIONS: f64 = 1e9;
+
+/// Shares that an amount of dollars buys at a price: floored to whole shares, or to billionths of a share if fractions
+/// are allowed. Not finite or not positive input gives 0.
 pub fn whole_shares(dollars: f64, price: f64, fractional: bool) -> f64 {
     let qty = dollars / price;
     if !qty.is_finite() || qty <= 0.0 {
         0.0
     } else if fractional {
-        qty
+        (qty * FRACTIONS).floor() / FRACTIONS
     } else {
         // A quotient that rounding left just below a whole number is that number.
         (qty + 1e-9).floor()
@@ -23,7 +26,8 @@ pub fn signed_shares(size: &PositionSize, side: i8, equity: f64, close: f64) -> 
     let shares = match (side, size.shares) {
         (0, _) => 0.0,
         (_, Some(shares)) => shares,
-        (_, None) => whole_shares(size.weight * equity, close, size.fractional),
+        // Nobody lends fractions of a share.
+        (_, None) => whole_shares(size.weight * equity, close, size.fractional && side > 0),
     };
     f64::from(side) * shares
 }
@@ -77,6 +81,7 @@ mod tests {
         assert_eq!(whole_shares(1_000.0, 30.0, false), 33.0);
         assert_eq!(whole_shares(1_000.0, 40.0, true), 25.0);
         assert_eq!(whole_shares(10.0, 40.0, true), 0.25);
+        assert_eq!(whole_shares(1_000.0, 3.0, true), 333.333_333_333, "billionths of a share");
         assert_eq!(whole_shares(0.3, 0.1, false), 3.0);
         assert_eq!(whole_shares(1_000.0, 0.0, true), 0.0);
         assert_eq!(whole_shares(f64::NAN, 10.0, true), 0.0);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tracing::Instrument;
 
+use super::clock::{Clock, ClockSource, TradingClock};
 use super::gate::{self, Caller};
 use super::house::{House, StartError};
 use super::input::Input;
@@ -17,12 +18,10 @@ use super::reply::Refusal;
 use super::routes::{Op, Route};
 use super::streams::Streams;
 use super::{BotState, api, openapi, trading};
+use crate::live::MarketClock;
 use crate::market::Nanos;
 use crate::notify::Notifier;
 use crate::vault::users::Hasher;
-
-/// The clock of sessions, locks, audit and files.
-pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;
 
 /// Events that a slow listener may be behind before it loses some.
 const EVENTS_BEHIND: usize = 256;
@@ -58,29 +57,33 @@ pub struct Core {
     pub hasher: Hasher,
     /// What happened, for whoever listens.
     pub events: broadcast::Sender<Event>,
-    /// The time.
+    /// The time of sessions, locks, audit and files.
     pub clock: Clock,
+    /// The time of schedule, strategies, orders, journal and ledger.
+    pub trading_clock: TradingClock,
     /// Backtests and sweeps.
     pub jobs: Arc<Jobs>,
 }
 
 impl Core {
-    /// Opens the data folder.
+    /// Opens the data folder. `trading`: which clock trading follows.
     ///
     /// # Errors
-    /// Another process owns it, or the disk refuses.
-    pub fn open(root: &Path, version: &str, clock: Clock) -> Result<Arc<Core>, StartError> {
-        let house = House::open(root, version, clock())?;
+    /// Another process owns it, the disk refuses, or trading may not follow this clock.
+    pub fn open(root: &Path, version: &str, clock: Clock, trading: ClockSource) -> Result<Arc<Core>, StartError> {
+        let house = House::open(root, version, trading, clock())?;
         Ok(Core::of(house, Hasher::default(), clock))
     }
 
     /// Around what is open already.
-    pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
+    pub fn of(mut house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
+        house.brokerage.audit_by(&clock);
         let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
         Arc::new(Core {
             logs: Arc::clone(&house.logs),
             notifier: house.notifier.clone(),
+            trading_clock: TradingClock::new(house.clock_source, &clock),
             house: Mutex::new(house),
             upkeep: Arc::default(),
             streams: Arc::default(),
@@ -113,9 +116,25 @@ impl Core {
         let _ = self.events.send(event);
     }
 
-    /// The time.
+    /// The time of sessions, locks, audit and files.
     pub fn now(&self) -> Nanos {
         (self.clock)()
+    }
+
+    /// The time of trading; `None` as long as its clock follows a feed that told nothing.
+    pub fn trading_now(&self) -> Option<Nanos> {
+        self.trading_clock.now()
+    }
+
+    /// The clock of trading for a session: that of the system as long as the feed told nothing.
+    pub fn market_clock(&self) -> MarketClock {
+        let (clock, system) = (self.trading_clock.clone(), Arc::clone(&self.clock));
+        let told = self.trading_clock.clone();
+        MarketClock {
+            now: Arc::new(move || clock.now().unwrap_or_else(|| system())),
+            told: Arc::new(move |time| told.tell(time)),
+            follows_broker: matches!(self.trading_clock, TradingClock::Feed(_)),
+        }
     }
 
     /// Does short work on what the core owns. A panic in earlier work is disregarded: each write to the disk is whole

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::brokerage::Brokerage;
+use super::clock::{self, ClockSource, NeedsLoopback};
 use super::logs::{LogBook, LogRule};
 use super::provisioning::Provisioning;
 use super::rebalance::Rebalance;
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The keys cannot be read.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// Trading would follow a clock that the configuration forbids.
+    #[error(transparent)]
+    Clock(#[from] NeedsLoopback),
 }
 
 /// What the core owns.
@@ -82,6 +86,8 @@ pub struct House {
     pub brokerage: Brokerage,
     /// How far the float is from its target.
     pub rebalance: Rebalance,
+    /// Which clock trading follows.
+    pub clock_source: ClockSource,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
 }
@@ -91,17 +97,23 @@ impl House {
     /// here: somebody must be able to see it.
     ///
     /// # Errors
-    /// Another process owns the folder, or the disk refuses.
-    pub fn open(root: &Path, version: &str, now: Nanos) -> Result<House, StartError> {
+    /// Another process owns the folder, the disk refuses, or trading may not follow this clock.
+    pub fn open(root: &Path, version: &str, clock: ClockSource, now: Nanos) -> Result<House, StartError> {
         let (disk, repaired) = Disk::open(root)?;
-        House::open_on(disk, &repaired, version, now)
+        House::open_on(disk, &repaired, version, clock, now)
     }
 
     /// As [`House::open`], on a data folder that is open. `repaired`: what opening it has put right.
     ///
     /// # Errors
-    /// The disk refuses.
-    pub fn open_on(disk: Disk, repaired: &[DiskFinding], version: &str, now: Nanos) -> Result<House, StartError> {
+    /// The disk refuses, or trading may not follow this clock; then nothing was changed.
+    pub fn open_on(
+        disk: Disk,
+        repaired: &[DiskFinding],
+        version: &str,
+        clock_source: ClockSource,
+        now: Nanos,
+    ) -> Result<House, StartError> {
         let (keys, _) = Keys::open(&disk)?;
         let audit = match keys.get(Category::Audit) {
             Ok(lines) => Audit::open(disk.clone(), lines, keys.is_complete()),
@@ -135,8 +147,10 @@ impl House {
             trading: Trading::default(),
             brokerage: Brokerage::default(),
             rebalance: Rebalance::default(),
+            clock_source,
             settings: None,
         };
+        clock::check_stored(&house)?;
         start::begin(&mut house, repaired, readable, now);
         house.trading = Trading::left_in(house.bot_state());
         test_mode::end_what_was_left(&mut house, now);

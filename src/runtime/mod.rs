@@ -8,6 +8,7 @@ pub mod api;
 mod background;
 mod bookkeeping;
 pub mod brokerage;
+mod clock;
 pub mod configuration;
 mod core;
 mod deed;
@@ -41,8 +42,9 @@ pub mod test_mode;
 pub mod trading;
 pub mod transfer;
 
-pub use self::core::{Clock, Core, Event as RuntimeEvent};
+pub use self::core::{Core, Event as RuntimeEvent};
 pub use background::run as run_in_background;
+pub use clock::{Clock, ClockSource, FeedClock, NeedsLoopback, TradingClock};
 pub use house::{House, StartError};
 pub use phase::{Phase, phase};
 pub use routes::{Op, Route};

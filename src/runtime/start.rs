@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::env_file::EnvFile;
 use super::house::House;
-use super::{BotState, Event, Exposure, provisioning};
+use super::{BotState, Event, Exposure, clock, provisioning};
 use crate::accounting::BooksError;
 use crate::market::Nanos;
 use crate::settings::{Key, Settings};
@@ -186,6 +186,9 @@ fn take_over(house: &mut House, faults: &mut Vec<String>, now: Nanos) {
     }
     if let Err(fault) = house.open_books(now) {
         faults.push(fault);
+    }
+    if let Err(fault) = clock::check_stored(house) {
+        faults.push(fault.to_string());
     }
     let Ok(Some(text)) = secrets::read_text(&house.disk, &house.keys, TextFile::EnvBot) else { return };
     match Settings::parse(text.expose_secret(), ".env_bot") {

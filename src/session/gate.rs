@@ -74,7 +74,11 @@ impl<V: BarVenue> Gate<V> {
         let family = self.take(id);
         for order in &family {
             let id = order.get().id;
-            match desk.release(*order, time) {
+            let released = match self.blocked {
+                Some(reason) => Err(reason),
+                None => desk.release(*order, time),
+            };
+            match released {
                 Ok(order) => {
                     portfolio.change_state(id, time, OrderState::Submitting, "confirmed");
                     self.venue.submit(order);

@@ -14,6 +14,13 @@ pub enum Input {
     Vix { time: Nanos, close: f64 },
     /// The clock.
     Timer { time: Nanos },
+    /// Whether bars arrive from now on; if not, why.
+    MarketData {
+        time: Nanos,
+        up: bool,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
     /// The broker said something.
     Broker { time: Nanos, broker: BrokerEvent },
     /// Somebody asked for something.
@@ -27,6 +34,7 @@ impl Input {
             Input::Bar(bar) => bar.time,
             Input::Vix { time, .. }
             | Input::Timer { time }
+            | Input::MarketData { time, .. }
             | Input::Broker { time, .. }
             | Input::Command { time, .. } => *time,
         }

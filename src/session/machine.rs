@@ -9,12 +9,17 @@ use super::schedule::{Schedule, Stage};
 use super::steps::{Refusal, Step, Steps};
 use crate::backtest::defense;
 use crate::engine::{Core, OrderStream, Recorded, Trader};
-use crate::market::{Calendar, GrowthError, Market, Nanos, Session as ExchangeSession, SymbolId, new_york_date};
+use crate::market::{
+    Calendar, GrowthError, MINUTE, Market, Nanos, Session as ExchangeSession, SymbolId, new_york_date,
+};
 use crate::risk::{BarVenue, Halt};
 use crate::settings::{Key, Settings};
 use crate::sim::SimVenue;
 use crate::trading::{Instruments, OrderId, OrderState, Portfolio};
 use serde_json::json;
+
+/// A bar that is this much longer in coming than it should be is not acted on.
+const LONGEST_DELAY: Nanos = MINUTE;
 
 /// A venue that a session can stand on.
 pub trait SessionVenue: BarVenue {
@@ -121,6 +126,8 @@ pub struct Session<V> {
     /// Dollars, with the positions that were taken over.
     pub(super) start_equity: f64,
     steps: Steps,
+    /// Why market data are not to be acted on, if so.
+    data_obstacle: Option<&'static str>,
     /// Sessions before it are history.
     first_live_day: usize,
     day: Option<Day>,
@@ -162,6 +169,7 @@ impl<V: SessionVenue> Session<V> {
             counters: Counters::default(),
             now: Nanos::MIN,
             start_equity,
+            data_obstacle: None,
             day: None,
             life: Life::Running,
             ended: false,
@@ -184,6 +192,7 @@ impl<V: SessionVenue> Session<V> {
             Input::Bar(bar) => self.bar(bar)?,
             Input::Vix { time, close } => self.vix(*time, *close),
             Input::Timer { .. } => self.timer()?,
+            Input::MarketData { up, reason, .. } => self.market_data(*up, reason),
             Input::Broker { broker, .. } => {
                 let Trader { core, venue, .. } = &mut self.trader;
                 let instruments = core.contracts.on(&self.market);
@@ -234,6 +243,11 @@ impl<V: SessionVenue> Session<V> {
         self.now
     }
 
+    /// The date on which it has traded last, in New York.
+    pub fn trading_date(&self) -> Option<chrono::NaiveDate> {
+        self.day.as_ref().map(|day| self.market.days[day.index].date)
+    }
+
     /// Names of the strategies by index.
     pub fn strategies(&self) -> &[String] {
         &self.strategies
@@ -247,6 +261,11 @@ impl<V: SessionVenue> Session<V> {
     /// Whether the session has done all it will do.
     pub fn is_over(&self) -> bool {
         self.life == Life::Over
+    }
+
+    /// Why no position may be opened now, if so: the broker's side, or the market data.
+    pub fn entries_blocked(&self) -> Option<&'static str> {
+        self.data_obstacle.or(self.venue().blocks_entries())
     }
 
     /// Whether a position or an order is open.
@@ -290,8 +309,9 @@ impl<V: SessionVenue> Session<V> {
             self.close_rest(halt);
         }
         let date = new_york_date(self.now);
+        // Whoever begins in the evening waits for the next morning.
         if self.schedule.as_ref().is_none_or(|s| s.exchange.date < date)
-            && let Some(exchange) = self.exchange_session(date)
+            && let Some(exchange) = self.exchange_session(date).filter(|exchange| self.now < exchange.close)
         {
             self.schedule = Some(Schedule::new(&self.plan.spec, exchange)?);
             self.ended = false;
@@ -322,6 +342,9 @@ impl<V: SessionVenue> Session<V> {
         }
         let (day, at) = self.market.extend(&exchange, &step.bars)?;
         self.counters.steps += 1;
+        // Bars of a gap in the stream, or from before the start: what they say is history.
+        let is_late = self.now > step.end + self.market.bar_length.min(LONGEST_DELAY) + self.plan.grace();
+        self.block(is_late.then_some("the bar is too old to act on"));
         let (market, trader) = (&self.market, &mut self.trader);
         trader.core.extend(market, day, at);
         if begins {
@@ -347,6 +370,13 @@ impl<V: SessionVenue> Session<V> {
             let (market, trader) = (&self.market, &mut self.trader);
             trader.venue.venue.lapse(market.days[day.index].close, &mut trader.core.portfolio, |_| true);
             trader.end_day(market, day.index, day.last_step, data_end);
+        }
+    }
+
+    fn market_data(&mut self, up: bool, reason: &str) {
+        self.data_obstacle = (!up).then_some("market data do not arrive");
+        if !up {
+            self.note(&format!("market data do not arrive: {reason}"));
         }
     }
 
@@ -430,16 +460,28 @@ impl<V: SessionVenue> Session<V> {
         }
     }
 
+    /// Lets nothing be opened for `reason`, or because of the broker or the market data; or lets it.
+    fn block(&mut self, reason: Option<&'static str>) {
+        let gate = &mut self.trader.venue.venue;
+        gate.block(reason.or(self.data_obstacle).or(gate.venue.blocks_entries()));
+    }
+
     /// What has to be asked of the broker after this input, and whether it lets anything be opened.
     fn converge(&mut self) {
         let Trader { core, venue, .. } = &mut self.trader;
         let instruments = core.contracts.on(&self.market);
         venue.venue.venue.converge(self.now, &mut core.portfolio, &instruments);
-        venue.venue.block(venue.venue.venue.blocks_entries());
-        for text in venue.take_notes() {
-            let line = json!({ "time": crate::market::format_time(self.now), "note": text }).to_string();
-            self.outputs.push(Output::Log(LogLine { file: "unresolved_orders.log".to_string(), line }));
+        let notes = venue.take_notes();
+        self.block(None);
+        for text in notes {
+            self.note(&text);
         }
+    }
+
+    /// Something that somebody may have to look at.
+    fn note(&mut self, text: &str) {
+        let line = json!({ "time": crate::market::format_time(self.now), "note": text }).to_string();
+        self.outputs.push(Output::Log(LogLine { file: "unresolved_orders.log".to_string(), line }));
     }
 
     /// Tells when a limit was reached, and when everything that was to be closed is.

@@ -159,12 +159,16 @@ impl Plan {
     }
 
     /// The venue of the session's broker.
-    pub fn live_venue(&self) -> LiveVenue {
+    ///
+    /// # Errors
+    /// A commission model that is none.
+    pub fn live_venue(&self) -> Result<LiveVenue, PlanError> {
         let rules = match self.mode {
             Mode::Live(rules) => rules,
             Mode::Test | Mode::Paper => VenueRules::default(),
         };
-        LiveVenue::new(&self.session, rules)
+        let commission = self.spec.commission.parse().map_err(SpecError::Model)?;
+        Ok(LiveVenue::new(&self.session, rules, commission))
     }
 
     /// How long after the end of a bar others of the same end are waited for.

@@ -79,7 +79,7 @@ pub fn rerun(path: &Path, contents: &Contents) -> Result<(Replay, AnySession), R
             Ok((replay, AnySession::Sim(Box::new(session))))
         }
         Mode::Live(_) => {
-            let venue = plan.live_venue();
+            let venue = plan.live_venue()?;
             let mut session = Session::new(plan, market, venue).map_err(failed)?;
             let replay = run(&mut session, contents, first)?;
             Ok((replay, AnySession::Live(Box::new(session))))

@@ -84,7 +84,7 @@ pub struct StatusSnapshot {
     pub open_orders: u64,
     /// Orders at the broker of which something is not known.
     pub unresolved_orders: usize,
-    /// Why the broker's side lets nothing be opened, if so.
+    /// Why nothing may be opened because of the broker or the market data, if so.
     pub entries_blocked: Option<&'static str>,
     /// Orders that wait for confirmation.
     pub waiting_orders: Vec<WaitingOrder>,
@@ -155,7 +155,7 @@ impl<V: SessionVenue> Session<V> {
                 .collect(),
             open_orders: portfolio.orders.iter().filter(|r| !r.state.is_final()).count() as u64,
             unresolved_orders: self.venue().unresolved(),
-            entries_blocked: self.venue().blocks_entries(),
+            entries_blocked: self.entries_blocked(),
             waiting_orders: (self.trader.venue.venue.waiting())
                 .map(|order| WaitingOrder {
                     id: order.id.0,

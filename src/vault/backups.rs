@@ -24,7 +24,7 @@ pub use name::{BackupKind, BackupName};
 pub use portable::Cost;
 
 use super::layout::{self, DatabaseFile, SecretFile, TextFile};
-use super::secrets::{check_content, open_file, seal_file, token_limit, wrap};
+use super::secrets::{check_content, open_file, seal_file, token_limit, unwrap, wrap};
 use super::{Category, Disk, Keys, SecretFields, VaultError, database};
 use crate::market::{Nanos, format_time};
 use payload::Entry;
@@ -148,6 +148,15 @@ pub fn restore(
 
 /// The decrypted content of a backup.
 pub struct Unlocked(Zeroizing<Vec<u8>>);
+
+impl Unlocked {
+    /// The fields of a file in it; `None` if it does not have that file, or it is damaged, which [`put`] refuses.
+    pub fn fields(&self, file: SecretFile) -> Option<SecretFields> {
+        let entries = payload::read(&self.0).ok()?;
+        let entry = entries.iter().find(|entry| entry.path == file.path())?;
+        unwrap(file.category(), &entry.plain).ok()
+    }
+}
 
 /// The first part of [`restore`]: decrypts a backup and changes nothing. A passphrase takes its time.
 ///

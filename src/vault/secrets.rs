@@ -153,7 +153,7 @@ pub(super) fn wrap(category: Category, fields: &SecretFields) -> Result<Zeroizin
 }
 
 /// Reads the plain content of a file of fields and checks that it is what belongs there.
-fn unwrap(category: Category, plain: &[u8]) -> Result<SecretFields, VaultError> {
+pub(super) fn unwrap(category: Category, plain: &[u8]) -> Result<SecretFields, VaultError> {
     let envelope: EnvelopeIn = serde_json::from_slice(plain)
         .map_err(|_| VaultError::Content { category, what: "no envelope of version, category, checksum and data" })?;
     // A file of another category in this place is as unreadable as one under another key.

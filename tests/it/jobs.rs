@@ -12,7 +12,7 @@ use tradebot::runtime::gate::csrf_before_login;
 use tradebot::runtime::jobs::Kind;
 use tradebot::runtime::jobs::spec::{FIELDS, Shape};
 use tradebot::runtime::protocol::{CookieChange, Peer, Reply, Request, Secret, Verb};
-use tradebot::runtime::{Core, Op, Route};
+use tradebot::runtime::{ClockSource, Core, Op, Route};
 
 const PASSWORD: &str = "blue kettle sings";
 const PRE: &str = "a random cookie";
@@ -45,7 +45,7 @@ impl Bot {
         // A process that another test is just starting holds the lock of a core before for a moment.
         let begun = Instant::now();
         let core = loop {
-            match Core::open(folder.path(), "v1.0.0", Arc::new(clock)) {
+            match Core::open(folder.path(), "v1.0.0", Arc::new(clock), ClockSource::System) {
                 Err(_) if begun.elapsed() < Duration::from_secs(20) => std::thread::sleep(Duration::from_millis(50)),
                 opened => break opened.expect("a core"),
             }

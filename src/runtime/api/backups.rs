@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::AsyncRead;
 
+use crate::runtime::clock;
 use crate::runtime::core::Core;
 use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
@@ -203,6 +204,8 @@ pub async fn restore(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> R
 
 fn put_in_place(house: &mut House, caller: &Caller, opened: &backups::Unlocked) -> Result<Vec<String>, Refusal> {
     house.update(caller, |house| {
+        let restored = |file| opened.fields(file).or_else(|| clock::stored(house, file));
+        clock::check_files(house, restored)?;
         let files = backups::put(&house.disk, &house.keys, opened, caller.now)?;
         let ended = house.sessions.revoke_all();
         house.note(caller, Action::SessionRevoke, "all", "done", json!({ "sessions": ended }));

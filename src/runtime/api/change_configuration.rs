@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::settings::impossible_shorts;
+use crate::runtime::clock;
 use crate::runtime::configuration::{FIELDS, Field, Group, check, variable};
 use crate::runtime::core::Core;
 use crate::runtime::env_file::{EnvFile, LIMITS};
@@ -132,6 +133,9 @@ fn change(house: &mut House, caller: &Caller, group: Group, values: BTreeMap<Str
     let settings = settings_for(house, &before, &after, &mut wrong)?;
     if !wrong.is_empty() {
         return Err(Refusal::invalid(wrong));
+    }
+    if matches!(group, Group::Identity | Group::Broker) {
+        clock::check(house, |name| after.get(name))?;
     }
     let names: Vec<&str> = given.keys().copied().filter(|name| before.get(name) != after.get(name)).collect();
     let detail = json!({ "fields": names });

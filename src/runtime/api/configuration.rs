@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::runtime::Phase;
+use crate::runtime::clock::{self, NeedsLoopback};
 use crate::runtime::configuration::{FIELDS, check};
 use crate::runtime::gate::Caller;
 use crate::runtime::house::House;
@@ -48,6 +49,10 @@ pub fn submit(house: &mut House, caller: &Caller, input: &Input) -> Result<Reply
     form.errors.extend(errors);
     if !form.errors.is_empty() {
         return Ok(refused(house, caller, &form, 422, Some("Some fields are not as they must be.")));
+    }
+    if let Err(NeedsLoopback { field }) = clock::check(house, |name| form.text(name)) {
+        form.errors.insert(field.to_string(), NeedsLoopback::EXPECTED.to_string());
+        return Ok(refused(house, caller, &form, 422, Some(NeedsLoopback::MESSAGE)));
     }
     match provisioning::accept(house, &form, &caller.actor(), caller.now) {
         Ok(ticket) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::live::MarketClock;
 use crate::market::format_time;
 use crate::runtime::core::Core;
 use crate::runtime::flags::{self, Flag, Request};
@@ -13,10 +14,10 @@ use crate::runtime::house::House;
 use crate::runtime::input::Input;
 use crate::runtime::protocol::{Reply, Secret};
 use crate::runtime::reply::Refusal;
-use crate::runtime::{Event, Exposure, StateError, recovery, trading};
+use crate::runtime::trading::{self, Wanted};
+use crate::runtime::{Event, Exposure, StateError, recovery};
 use crate::session::Command;
-use crate::settings::{Key, Settings};
-use crate::vault::Disk;
+use crate::settings::Key;
 use crate::vault::audit::Action;
 
 /// How a session is started.
@@ -48,12 +49,10 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
         }
         _ => return Err(Refusal::invalid_field("mode", "Expected paper or live.")),
     }
-    let by = Arc::clone(caller);
-    let judged = core.work(move |house| judge(house, &by, &mode)).await??;
-    let prepared = tokio::task::spawn_blocking(move || {
-        let Judged { disk, identity, id, settings } = judged;
-        trading::played(&disk, &identity, &id, &settings)
-    });
+    let (by, clock) = (Arc::clone(caller), core.market_clock());
+    let wanted = core.work(move |house| judge(house, &by, &mode, clock)).await??;
+    let word = if wanted.live { "live" } else { "paper" };
+    let prepared = tokio::task::spawn_blocking(move || trading::prepare(wanted));
     let prepared = prepared.await.map_err(|_| Refusal::internal("This failed inside the program. The log says more."));
     let (by, weak) = (Arc::clone(caller), Arc::downgrade(core));
     core.work(move |house| {
@@ -76,11 +75,11 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
         let _ = flags::lower(&house.disk, Flag::Start);
         match begun {
             Ok(id) => {
-                house.note(&by, Action::ControlStart, "paper", "done", json!({ "session": id }));
+                house.note(&by, Action::ControlStart, word, "done", json!({ "session": id }));
                 Ok(Reply::json(json!({ "bot_state": house.bot_state().word(), "session": id })))
             }
             Err(refusal) => {
-                house.note(&by, Action::ControlStart, "paper", "failed", refusal.message.clone());
+                house.note(&by, Action::ControlStart, word, "failed", refusal.message.clone());
                 Err(refusal)
             }
         }
@@ -88,16 +87,8 @@ pub async fn start(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Res
     .await?
 }
 
-/// What a session is prepared from, outside of the lock.
-struct Judged {
-    disk: Disk,
-    identity: String,
-    id: String,
-    settings: Settings,
-}
-
 /// Whether a session may begin; if so, it is written down that it was asked for.
-fn judge(house: &mut House, caller: &Caller, mode: &str) -> Result<Judged, Refusal> {
+fn judge(house: &mut House, caller: &Caller, mode: &str, clock: MarketClock) -> Result<Wanted, Refusal> {
     house.refuse_in_test()?;
     // The table knows where a session may begin; nothing is changed yet.
     house.bot_state().next(Event::Start).map_err(|error| Refusal::from(StateError::from(error)))?;
@@ -112,21 +103,28 @@ fn judge(house: &mut House, caller: &Caller, mode: &str) -> Result<Judged, Refus
     if broker == "SIM" && mode == "live" {
         return Err(Refusal::invalid_field("mode", "The simulated broker trades on paper only."));
     }
-    let no_data = match broker {
-        "SIM" if !settings.text(Key::SimData).is_empty() => None,
-        "SIM" => Some("There are no market data to trade on: SIM_DATA names no data set.".to_string()),
-        _ => Some(format!("There are no market data to trade on: nothing is connected to {broker} yet.")),
+    let connection = match broker {
+        "SIM" if settings.text(Key::SimData).is_empty() => {
+            let why = "There are no market data to trade on: SIM_DATA names no data set.";
+            Err(Refusal::conflict("no_market_data", why))
+        }
+        "SIM" => Ok(None),
+        _ => house.broker(Arc::clone(&clock.now)).map(|broker| Some((broker, clock))),
     };
-    if let Some(why) = no_data {
-        house.note(caller, Action::ControlStart, mode, "refused", why.clone());
-        return Err(Refusal::conflict("no_market_data", why));
-    }
+    let broker = match connection {
+        Ok(broker) => broker,
+        Err(refusal) => {
+            house.note(caller, Action::ControlStart, mode, "refused", refusal.message.clone());
+            return Err(refusal);
+        }
+    };
     let id = trading::next_id(house, mode, caller.now)?;
     let _recorded = house.record(caller, Action::ControlStart, mode, "begun", json!({ "session": id }))?;
     let (user, utc) = (caller.actor().user, format_time(caller.now));
     let request = Request { id: request_id(caller), utc, user, sha256: None };
     flags::raise(&house.disk, Flag::Start, &request).map_err(crate::vault::VaultError::from)?;
-    Ok(Judged { disk: house.disk.clone(), identity: house.identity(), id, settings })
+    let live = mode == "live";
+    Ok(Wanted { disk: house.disk.clone(), identity: house.identity(), id, settings, live, broker })
 }
 
 fn busy() -> Refusal {

@@ -33,7 +33,8 @@ pub use job::{Job, Kind, State};
 pub use progress::{Best, Phase, Progress, Report, Unit};
 pub use queue::{Cancel, End, MOST_ENDED, MOST_WAITING, Queue};
 
-use super::core::{Clock, Event};
+use super::clock::Clock;
+use super::core::Event;
 use crate::market::format_time;
 use crate::vault::audit::Recorded;
 use crate::vault::{Disk, DiskError, layout};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::harness::{CONFIGURATION, VERSION, run};
 use crate::runtime::input::Form;
 use crate::runtime::protocol::Secret;
-use crate::runtime::{BotState, House, Phase, provisioning};
+use crate::runtime::{BotState, ClockSource, House, Phase, provisioning};
 use crate::vault::tests::harness::{Fate, NOW, assert_sealed, folder, open, open_doomed, tree};
 use crate::vault::{Actor, Disk, checks};
 
@@ -17,13 +17,13 @@ fn form() -> Form {
 }
 
 fn start(disk: Disk) -> House {
-    House::open_on(disk, &[], VERSION, NOW).unwrap()
+    House::open_on(disk, &[], VERSION, ClockSource::System, NOW).unwrap()
 }
 
 /// Configures and provisions on a folder whose disk meets `fate` at step `at`. Returns whether it was met.
 fn first_run(root: &Path, at: usize, fate: Fate) -> bool {
     let (disk, taken) = open_doomed(root, at, fate);
-    if let Ok(mut house) = House::open_on(disk, &[], VERSION, NOW)
+    if let Ok(mut house) = House::open_on(disk, &[], VERSION, ClockSource::System, NOW)
         && provisioning::accept(&mut house, &form(), &Actor::core(), NOW).is_ok()
     {
         run(&mut house);
@@ -103,7 +103,7 @@ fn a_first_run_on_a_disk_that_is_full_for_a_moment_goes_on_or_begins_anew_withou
     for at in walked(7).step_by(3) {
         let folder = folder();
         let (disk, taken) = open_doomed(folder.path(), at, Fate::FullOnce);
-        let mut house = match House::open_on(disk, &[], VERSION, NOW) {
+        let mut house = match House::open_on(disk, &[], VERSION, ClockSource::System, NOW) {
             Ok(house) => house,
             Err(_) => start(open(folder.path())),
         };
@@ -134,7 +134,7 @@ fn a_start_that_is_stopped_as_well_loses_nothing() {
                 break;
             }
             let (disk, _) = open_doomed(folder.path(), again, Fate::Stop);
-            if let Ok(mut house) = House::open_on(disk, &[], VERSION, NOW) {
+            if let Ok(mut house) = House::open_on(disk, &[], VERSION, ClockSource::System, NOW) {
                 run(&mut house);
             }
             check_next_start(folder.path(), at);

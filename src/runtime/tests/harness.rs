@@ -13,7 +13,7 @@ use crate::runtime::gate::csrf_before_login;
 use crate::runtime::protocol::{CookieChange, Peer, Reply, Request, Secret, Verb, write_frame};
 use crate::runtime::provisioning::{Next, advance};
 use crate::runtime::routes::Method;
-use crate::runtime::{BotState, Core, House, Op, Route};
+use crate::runtime::{BotState, ClockSource, Core, House, Op, Route};
 use crate::vault::tests::harness::{NOW, copy, folder, open};
 use crate::vault::users::Hasher;
 
@@ -74,7 +74,12 @@ impl Bot {
 
     /// A core on a folder.
     pub fn on(folder: TempDir, start: Nanos) -> Bot {
-        let house = House::open_on(open(folder.path()), &[], VERSION, start).unwrap();
+        Bot::on_clock(folder, start, ClockSource::System)
+    }
+
+    /// A core on a folder, whose trading follows this clock.
+    pub fn on_clock(folder: TempDir, start: Nanos, source: ClockSource) -> Bot {
+        let house = House::open_on(open(folder.path()), &[], VERSION, source, start).unwrap();
         let now = Arc::new(AtomicI64::new(start));
         let clock = Arc::clone(&now);
         let core = Core::of(house, Hasher::for_tests(), Arc::new(move || clock.load(Ordering::Relaxed)));

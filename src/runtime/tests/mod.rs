@@ -7,6 +7,7 @@ mod configuring;
 mod controlling;
 mod crashes;
 mod erring;
+mod following_the_feed;
 pub(crate) mod harness;
 mod keeping_books;
 mod keeping_keys;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::host::{Ending, Told};
-use super::{SUMMARY, Shared, ledger, mode_word, side};
+use super::{SUMMARY, exposure, ledger, mode_word, side};
 use crate::accounting;
+use crate::live::{Ending, Shown, Told};
 use crate::market::{Nanos, format_time, parse_time};
 use crate::notify::{Kind, Level as NoticeLevel, Notice};
 use crate::runtime::core::{Core, Event};
@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Clerk {
     pub core: Weak<Core>,
     pub told: Receiver<Told>,
-    pub shared: Arc<Shared>,
+    pub shown: Arc<Shown>,
     pub id: String,
     /// The folder of the session, relative to the data folder.
     pub folder: String,
@@ -45,6 +45,10 @@ impl Clerk {
             let ending = match self.told.recv_timeout(RETRY) {
                 Ok(Told::Outputs(outputs)) => {
                     self.take(outputs);
+                    None
+                }
+                Ok(Told::Note(urgent, text)) => {
+                    self.note(urgent, &text);
                     None
                 }
                 Ok(Told::Ended(ending)) => Some(ending),
@@ -93,8 +97,18 @@ impl Clerk {
         }
     }
 
+    /// Words about the connection to the broker.
+    fn note(&self, urgent: bool, text: &str) {
+        let Some(core) = self.core.upgrade() else { return };
+        let level = if urgent { Level::Warn } else { Level::Info };
+        core.logs.write(LogName::Core, &Record::new(core.now(), level, "broker", text));
+        if urgent {
+            alert(&core, &format!("Broker: {text}."));
+        }
+    }
+
     fn due_fill(&mut self, core: &Core, fill: &LedgerFill) {
-        let flag = Some(mode_word(self.shared.status().mode)).filter(|mode| *mode != "live");
+        let flag = Some(mode_word(self.shown.status().mode)).filter(|mode| *mode != "live");
         match ledger::event(&self.broker, flag, fill) {
             Ok(event) => self.due.push(event),
             Err(error) => alert(core, &format!("Execution {} cannot be booked: {error}.", fill.execution)),
@@ -143,13 +157,13 @@ impl Clerk {
             }
         }
         let Some(core) = self.core.upgrade() else { return };
-        let (now, status) = (core.now(), self.shared.status());
+        let (now, status) = (core.now(), self.shown.status());
         match ending {
             Ending::Failed(why) => {
                 core.logs.write(LogName::ErrorTracebacks, &Record::new(now, Level::Error, "session", why.clone()));
                 alert(&core, "The session cannot go on. The log says why.");
             }
-            Ending::Over if self.shared.exposure() == Exposure::Open => {
+            Ending::Over if exposure(&self.shown) == Exposure::Open => {
                 alert(&core, "The data ended before everything was closed; what is left is of no market any more.");
             }
             Ending::Over | Ending::Left => {}

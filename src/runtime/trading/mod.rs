@@ -1,42 +1,39 @@
 //! Trading sessions in the core process.
 //!
-//! A session has two threads. The `host` has the session with its journal, its clock and its venue, and waits for
-//! nobody: not for the lock of the [`House`](super::House), nor for any file but the journal. The `clerk` does what
-//! follows from it: the bot's state, logs, ledger, events. What the clerk has not done when the process dies follows
-//! from the journal at the next start ([`recover()`]).
+//! A session has two threads. The trading thread ([`crate::live::Host`]) has the session with its journal, its feed and
+//! its venue, and waits for nobody. The `clerk` does what follows from it: the bot's state, logs, ledger, events. What the
+//! clerk has not done when the process dies follows from the journal at the next start ([`recover()`]).
 //!
 //! A session is a folder `output/<bot>/sessions/<id>` with its `journal`. The file `session.json` in it says that all
 //! is done: the session is over, and every execution is in the ledger.
 //!
 //! | file | subject |
 //! | --- | --- |
-//! | `begin` | from the settings to a session that runs |
-//! | `played` | the newest session of a recorded data set, at any speed: what arrives, and when |
-//! | `host` | the trading thread |
+//! | `begin` | from a session that is prepared to one that runs |
+//! | `prepare` | from the settings to a session that is prepared |
 //! | `clerk` | what follows from the outputs of a session |
 //! | `ledger` | executions into the books, once |
 //! | `recover` | what a process before this one has left |
 
 mod begin;
 mod clerk;
-mod host;
 mod ledger;
-mod played;
+mod prepare;
 mod recover;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::{BotState, Exposure};
+use crate::live::{Arrival, Ask, Inbox, LatencySummary, Shown};
 use crate::session::{Command, StatusSnapshot};
 use crate::settings::{Key, Settings};
 use crate::trading;
 
-pub use begin::{Prepared, begin, next_id, played};
+pub use begin::begin;
 pub use ledger::event as execution_event;
+pub use prepare::{Prepared, Wanted, next_id, prepare};
 pub use recover::recover;
 
 /// The folder of all sessions of a bot, relative to the data folder.
@@ -49,43 +46,18 @@ const JOURNAL: &str = "journal";
 /// What says that a session is over and booked.
 const SUMMARY: &str = "session.json";
 
-/// Something that is asked of a session that runs.
-struct Ask {
-    command: Command,
-    /// Whether there was something to do.
-    answer: Option<oneshot::Sender<bool>>,
-}
-
-/// What the trading thread lets others see.
-struct Shared {
-    open: AtomicBool,
-    status: Mutex<Arc<StatusSnapshot>>,
-}
-
-impl Shared {
-    fn new(status: StatusSnapshot, open: bool) -> Arc<Shared> {
-        Arc::new(Shared { open: AtomicBool::new(open), status: Mutex::new(Arc::new(status)) })
-    }
-
-    fn show(&self, status: StatusSnapshot, open: bool) {
-        self.open.store(open, Ordering::Release);
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(status);
-    }
-
-    fn status(&self) -> Arc<StatusSnapshot> {
-        Arc::clone(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn exposure(&self) -> Exposure {
-        if self.open.load(Ordering::Acquire) { Exposure::Open } else { Exposure::Flat }
-    }
-}
-
 /// A session that runs, from outside.
 struct Running {
     id: String,
-    shared: Arc<Shared>,
-    asks: Sender<Ask>,
+    shown: Arc<Shown>,
+    inbox: Inbox,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A thread that is still there when nobody can ask anything of it leaves: the process ends.
+        self.inbox.send(Arrival::Leave);
+    }
 }
 
 /// The session of the bot: one that runs, or the last one.
@@ -114,19 +86,24 @@ impl Trading {
 
     /// The session that runs, or else the last one, and whether it runs.
     pub fn status(&self) -> Option<(Arc<StatusSnapshot>, bool)> {
-        let running = self.running.as_ref().map(|running| (running.shared.status(), true));
+        let running = self.running.as_ref().map(|running| (running.shown.status(), true));
         running.or_else(|| self.last.clone().map(|last| (last, false)))
+    }
+
+    /// How fast orders follow in the session that runs.
+    pub fn latency(&self) -> Option<LatencySummary> {
+        self.running.as_ref().map(|running| running.shown.latency())
     }
 
     /// Dollars that all sessions of the bot made, this one included.
     pub fn earned(&self) -> f64 {
-        self.earned + self.running.as_ref().map_or(0.0, |running| running.shared.status().pnl)
+        self.earned + self.running.as_ref().map_or(0.0, |running| running.shown.status().pnl)
     }
 
     /// Whether positions or orders may be open; while it is being found out, everything may.
     pub fn exposure(&self, state: BotState) -> Exposure {
         match &self.running {
-            Some(running) => running.shared.exposure(),
+            Some(running) => exposure(&running.shown),
             None if self.recovering && (state.in_session() || state.is_closing()) => Exposure::Open,
             None => Exposure::Flat,
         }
@@ -136,15 +113,15 @@ impl Trading {
     pub fn command(&self, command: Command) {
         if let Some(running) = &self.running {
             // A session that has just ended needs no command.
-            let _ = running.asks.send(Ask { command, answer: None });
+            running.inbox.send(Arrival::Ask(Ask { command, answer: None }));
         }
     }
 
     /// Asks something of the session that runs; the answer is whether there was something to do.
     pub fn ask(&self, command: Command) -> Option<oneshot::Receiver<bool>> {
         let (answer, answered) = oneshot::channel();
-        self.running.as_ref()?.asks.send(Ask { command, answer: Some(answer) }).ok()?;
-        Some(answered)
+        let ask = Ask { command, answer: Some(answer) };
+        self.running.as_ref()?.inbox.send(Arrival::Ask(ask)).then_some(answered)
     }
 
     /// Passes on what the settings say about a session that runs.
@@ -169,11 +146,15 @@ impl Trading {
 
     fn end(&mut self, id: &str) {
         if let Some(running) = self.running.take_if(|running| running.id == id) {
-            let status = running.shared.status();
+            let status = running.shown.status();
             self.earned += status.pnl;
             self.last = Some(status);
         }
     }
+}
+
+fn exposure(shown: &Shown) -> Exposure {
+    if shown.is_open() { Exposure::Open } else { Exposure::Flat }
 }
 
 /// The word for how a session trades.

@@ -2,21 +2,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::begin::{Prepared, begin};
+use super::begin::begin;
 use super::clerk::{alert, apply, lower_flags, rest, status_summary, summarize};
-use super::host::Told;
-use super::played::{PlayedDay, is_command};
+use super::prepare::{Prepared, Venue, link};
 use super::{JOURNAL, SUMMARY, ledger, mode_word, sessions_folder};
 use crate::accounting;
+use crate::brokers::OrderBook;
 use crate::data::load;
+use crate::live::{BrokerFeed, Inbox, Line, PlayedDay, is_command, words};
+use crate::market::{Calendar, Nanos, new_york_date};
 use crate::runtime::core::Core;
 use crate::runtime::flags::{self, Flag, Found};
 use crate::runtime::logs::{Level, LogName, Record as LogRecord};
 use crate::runtime::{BotState, Event as StateEvent, Exposure};
 use crate::session::journal::{Record, read};
+use crate::session::live::LiveVenue;
 use crate::session::replay::{AnySession, rerun};
 use crate::session::{Command, LedgerFill, Mode, Output, Recorder, Session, SessionVenue, StageChange, StatusSnapshot};
 use crate::settings::Key;
@@ -26,6 +30,9 @@ use crate::vault::audit::{Action, Entry};
 
 /// Most bytes of a summary.
 const MOST_SUMMARY: usize = 1 << 20;
+/// How long until a broker that cannot be reached is tried again: after each failure so much longer.
+const RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Books what sessions before have left unbooked, and goes on with the one that was under way: inside its window it
 /// trades on, and what was being closed is closed. Afterwards the bot is in a state that its session is in. Reads
@@ -148,32 +155,123 @@ fn events_of(core: &Arc<Core>, mode: Mode, fills: &[LedgerFill]) -> Result<Vec<a
     events.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-/// Goes on with a session on a recorded day where its journal ends.
+/// Goes on with a session where its journal ends.
 fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool, String> {
     if !path.exists() {
         return catch_up(core, folder, path);
     }
     let contents = read(path).map_err(|error| error.to_string())?;
+    let (plan, ..) = contents.beginning(path).map_err(|error| error.to_string())?;
     let taken = contents.records.iter().filter(|record| matches!(record, Record::In(input) if !is_command(input)));
     let taken = taken.count();
     drop(contents);
-    let (recorder, _) = Recorder::<SimVenue>::resume(path).map_err(|error| error.to_string())?;
-    let session = recorder.session();
+    let inbox = Inbox::new();
+    let today = new_york_date((core.market_clock().now)());
+    // What is open from another day is no strategy's any more.
+    let is_of_today = |date: Option<chrono::NaiveDate>| date.is_none_or(|date| date == today);
+    let mut of_today = true;
+    let (venue, left) = match plan.mode {
+        Mode::Live(_) => {
+            let (recorder, requests) = Recorder::<LiveVenue>::resume(path).map_err(|error| error.to_string())?;
+            let left = left_by(recorder.session());
+            of_today = is_of_today(recorder.session().trading_date());
+            let link = reconnect(core, recorder.session(), true, &inbox.0)?;
+            (Venue::Live(Box::new(recorder), link, requests), left)
+        }
+        Mode::Paper | Mode::Test => {
+            let (recorder, _) = Recorder::<SimVenue>::resume(path).map_err(|error| error.to_string())?;
+            let left = left_by(recorder.session());
+            if plan.spec.settings.text(Key::BrokerName) == "SIM" {
+                let day = played_again(core, recorder.session(), taken)?;
+                (Venue::Played(Box::new(recorder), Box::new(day)), left)
+            } else {
+                of_today = is_of_today(recorder.session().trading_date());
+                let link = reconnect(core, recorder.session(), false, &inbox.0)?;
+                (Venue::Paper(Box::new(recorder), link), left)
+            }
+        }
+    };
+    let (status, fills) = left;
+    let due = events_of(core, plan.mode, &fills)?;
+    // The clerk before may not have heard the last words.
+    let first = stage_of(status.stage).map(Output::Stage).into_iter().collect();
+    let prepared = Prepared { id: id.to_string(), folder: folder.to_string(), venue, inbox };
+    tracing::info!("session {id} goes on after {taken} inputs");
+    let weak = Arc::downgrade(core);
+    core.with(|house| {
+        begin(weak, house, prepared, due, first).map_err(|refusal| refusal.message)?;
+        if !of_today {
+            house.trading.command(Command::Stop);
+        }
+        Ok(true)
+    })
+}
+
+/// The recorded day of a session, from where it was left.
+fn played_again(core: &Arc<Core>, session: &Session<SimVenue>, taken: usize) -> Result<PlayedDay, String> {
     let source = load(&session.plan().spec.data).map_err(|error| format!("the data of the session: {error}"))?;
     if source.data_hash != session.plan().data_hash() {
         return Err("the data of the session have changed since it began".to_string());
     }
-    let due = events_of(core, session.plan().mode, &session.fills_from(0))?;
     let settings = core.with(|house| house.settings().map(|stored| stored.settings.clone()));
     let speed = settings.map_err(|error| error.to_string())?.int(Key::SimSpeed);
-    // The clerk before may not have heard the last words.
-    let first = vec![Told::Outputs(stage_of(session.status().stage).map(Output::Stage).into_iter().collect())];
-    let day = PlayedDay::new(source, speed as f64, taken);
-    let prepared = Prepared { id: id.to_string(), folder: folder.to_string(), recorder, day };
-    tracing::info!("session {id} goes on after {taken} inputs");
-    let weak = Arc::downgrade(core);
-    core.with(|house| begin(weak, house, prepared, due, first)).map_err(|refusal| refusal.message)?;
-    Ok(true)
+    Ok(PlayedDay::new(source, speed as f64, taken))
+}
+
+/// Connects a session to its broker again. Tries until it succeeds: there may be positions, and nobody else looks after
+/// them.
+fn reconnect<V: SessionVenue + Known>(
+    core: &Arc<Core>,
+    session: &Session<V>,
+    orders: bool,
+    inbox: &Inbox,
+) -> Result<Box<(Line, BrokerFeed)>, String> {
+    let (symbols, settings) = (&session.market().symbols, &session.plan().spec.settings);
+    let mut failures = 0_u32;
+    loop {
+        let clock = core.market_clock();
+        let since = bars_since(session, (clock.now)());
+        let broker = core.with(|house| house.broker(Arc::clone(&clock.now))).map_err(|refusal| refusal.message);
+        let known = session.venue().order_book(symbols);
+        let linked = broker.and_then(|broker| {
+            let line = Line::new(broker, clock).map_err(|error| error.to_string())?;
+            link(line, known, symbols, since, settings, orders, inbox).map_err(|error| error.to_string())
+        });
+        match linked {
+            Ok(link) => return Ok(link),
+            Err(why) => {
+                tracing::warn!("the broker cannot be reached, session {} waits: {why}", session.plan().session);
+                if failures == 0 {
+                    alert(core, "A session cannot go on: its broker cannot be reached. It is tried again.");
+                }
+                failures += 1;
+                std::thread::sleep(RETRY.saturating_mul(failures).min(LONGEST_RETRY));
+            }
+        }
+    }
+}
+
+/// From when on a session lacks bars of the day.
+fn bars_since<V: SessionVenue>(session: &Session<V>, now: Nanos) -> Nanos {
+    let open = Calendar::nyse().session(new_york_date(now)).map_or(now, |session| session.open);
+    session.market().steps.last().map_or(open, |last| open.max(*last))
+}
+
+/// What a venue knows of its orders at a broker.
+trait Known {
+    fn order_book(&self, symbols: &[String]) -> OrderBook;
+}
+
+impl Known for LiveVenue {
+    fn order_book(&self, symbols: &[String]) -> OrderBook {
+        words::order_book(self, symbols)
+    }
+}
+
+impl Known for SimVenue {
+    fn order_book(&self, _: &[String]) -> OrderBook {
+        OrderBook::new()
+    }
 }
 
 fn stage_of(stage: &str) -> Option<StageChange> {

@@ -14,12 +14,14 @@ pub struct VenueRules {
     pub fractions_at_close: bool,
     /// How long before the close.
     pub close_lead_ms: u32,
+    /// From so long before the close on the broker takes no orders for the close: they go to the market instead.
+    pub close_cutoff_ms: u32,
 }
 
 impl Default for VenueRules {
     /// A broker that takes everything.
     fn default() -> VenueRules {
-        VenueRules { exits_hold_shares: false, fractions_at_close: true, close_lead_ms: 60_000 }
+        VenueRules { exits_hold_shares: false, fractions_at_close: true, close_lead_ms: 60_000, close_cutoff_ms: 0 }
     }
 }
 
@@ -31,7 +33,7 @@ pub enum Request {
     /// Cancel an order.
     Cancel { client_id: String },
     /// Ask for an order with its executions. The answer is a report of each execution and of the state, or that the
-    /// broker never had it.
+    /// broker does not know it.
     Resolve { client_id: String },
 }
 
@@ -45,8 +47,10 @@ pub enum BrokerEvent {
     Refused { client_id: String, reason: String },
     /// The answer to a submission was lost. It is being asked for.
     OutcomeUnknown { client_id: String },
-    /// The broker was asked and has never had this order.
+    /// It is certain that the broker has never had this order.
     NeverArrived { client_id: String },
+    /// The broker was asked and does not know this order now; it may learn of it in a moment.
+    NotFound { client_id: String },
     /// The broker refused to cancel.
     CancelRefused { client_id: String, reason: String },
     /// All positions: instrument, signed shares.
@@ -82,9 +86,9 @@ pub struct Execution {
     pub qty: f64,
     /// Dollars a share.
     pub price: f64,
-    /// Dollars, where the broker tells.
-    #[serde(default)]
-    pub commission: f64,
+    /// Dollars, where the broker tells; otherwise the commission model of the session counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commission: Option<f64>,
     /// Filled quantity of the order with this execution, where the broker tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cumulative: Option<f64>,

@@ -5,6 +5,7 @@ use super::wire::Wire;
 use crate::market::{MILLI, Nanos, SymbolId};
 use crate::risk::{Approved, BarVenue, Venue};
 use crate::session::machine::SessionVenue;
+use crate::sim::Commission;
 use crate::trading::{
     Execution, Instruments, Order, OrderChange, OrderId, OrderKind, OrderState, Portfolio, QTY_EPSILON, Side,
     TimeInForce,
@@ -70,6 +71,8 @@ pub struct KnownWire<'a> {
     pub symbol: SymbolId,
     pub side: Side,
     pub qty: f64,
+    /// When it was asked for, by the session's clock.
+    pub sent: Nanos,
     /// Submitting: no word of it yet.
     pub state: OrderState,
     pub filled: f64,
@@ -82,6 +85,8 @@ pub struct KnownWire<'a> {
 pub struct LiveVenue {
     session: String,
     rules: VenueRules,
+    /// What executions cost of which the broker does not say it.
+    commission: Commission,
     /// By order id.
     entries: BTreeMap<OrderId, Entry>,
     /// Orders that have not ended, or of which a wire has not.
@@ -95,15 +100,17 @@ pub struct LiveVenue {
     executions: Vec<String>,
     close: Nanos,
     is_up: bool,
-    positions_differ: bool,
+    /// Instruments whose positions differed when they were compared last.
+    differing: Vec<SymbolId>,
 }
 
 impl LiveVenue {
     /// A venue of a session; the broker's stream is not up yet.
-    pub fn new(session: &str, rules: VenueRules) -> LiveVenue {
+    pub fn new(session: &str, rules: VenueRules, commission: Commission) -> LiveVenue {
         LiveVenue {
             session: session.to_string(),
             rules,
+            commission,
             entries: BTreeMap::new(),
             open: Vec::new(),
             by_client_id: BTreeMap::new(),
@@ -113,7 +120,7 @@ impl LiveVenue {
             executions: Vec::new(),
             close: Nanos::MAX,
             is_up: false,
-            positions_differ: false,
+            differing: Vec::new(),
         }
     }
 
@@ -128,6 +135,7 @@ impl LiveVenue {
                 symbol: request.symbol,
                 side: request.side,
                 qty: wire.qty,
+                sent: wire.sent,
                 state: wire.state,
                 filled: wire.filled,
                 executions: &wire.executions,
@@ -152,8 +160,10 @@ impl LiveVenue {
             return;
         };
         let Some(entry) = self.entries.get_mut(&id) else { return };
+        let side = entry.order.get().request.side;
         let wire = &mut entry.wires[at];
         let news = wire.take(report);
+        let cost = news.execution.as_ref().map_or(0.0, |execution| wire.commission(execution, side, &self.commission));
         let (open, missing) = (wire.is_open(), wire.has_missing() && !wire.is_open());
         if news.revived {
             wire.canceling = true;
@@ -178,7 +188,7 @@ impl LiveVenue {
             if self.entries[&id].ended {
                 self.notes.push(format!("{}: {} shares filled after its end", report.client_id, execution.qty));
             }
-            self.executed(id, &execution, portfolio, instruments);
+            self.executed(id, &execution, cost, portfolio, instruments);
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let wire = &entry.wires[at];
@@ -214,6 +224,7 @@ impl LiveVenue {
         &mut self,
         id: OrderId,
         execution: &super::broker::Execution,
+        commission: f64,
         portfolio: &mut Portfolio,
         instruments: &Instruments<'_>,
     ) {
@@ -228,7 +239,7 @@ impl LiveVenue {
             time: execution.time,
             qty: execution.qty,
             price: execution.price,
-            commission: execution.commission,
+            commission,
             slippage: 0.0,
             bar,
         };
@@ -256,14 +267,20 @@ impl LiveVenue {
             most = most.min(entry.filled + closable(order, portfolio));
         }
         let left = most - entry.filled;
-        let waits = self.goes_to_market(order, left) && now < self.close - i64::from(self.rules.close_lead_ms) * MILLI;
+        let waits = self.goes_to_market(order, left, now) && now < self.before_close(self.rules.close_lead_ms);
         if left <= QTY_EPSILON || waits { 0.0 } else { left }
     }
 
-    /// An order for the close of a fraction of a share that the broker does not take.
-    fn goes_to_market(&self, order: &Order, qty: f64) -> bool {
+    /// An order for the close that the broker does not take: of a fraction of a share, or too late.
+    fn goes_to_market(&self, order: &Order, qty: f64, now: Nanos) -> bool {
         let for_close = order.request.kind == OrderKind::MarketOnClose || order.request.tif == TimeInForce::Cls;
-        for_close && !self.rules.fractions_at_close && qty.fract() != 0.0
+        let is_fraction = !self.rules.fractions_at_close && qty.fract() != 0.0;
+        let is_late = self.rules.close_cutoff_ms > 0 && now >= self.before_close(self.rules.close_cutoff_ms);
+        for_close && (is_fraction || is_late)
+    }
+
+    fn before_close(&self, ms: u32) -> Nanos {
+        self.close - i64::from(ms) * MILLI
     }
 
     /// Ends orders that have nothing more to come, and tells the portfolio.
@@ -318,7 +335,7 @@ impl LiveVenue {
 
     /// Among exits that claim the same shares, the more urgent one first.
     fn urgency(&self, order: &Order, now: Nanos) -> u8 {
-        let near_close = now >= self.close - i64::from(self.rules.close_lead_ms) * MILLI;
+        let near_close = now >= self.before_close(self.rules.close_lead_ms);
         match order.request.kind {
             OrderKind::MarketOnClose if near_close => 1,
             OrderKind::MarketOnClose => 4,
@@ -361,7 +378,7 @@ impl LiveVenue {
             }
             let qty = want - lies;
             let part = entry.order.part(qty);
-            let part = if self.goes_to_market(&order, qty) { part.at_market() } else { part };
+            let part = if self.goes_to_market(&order, qty, now) { part.at_market() } else { part };
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             // Deterministic, so that whoever repeats the inputs knows what was sent.
             let client_id = match entry.wires.len() {
@@ -369,7 +386,7 @@ impl LiveVenue {
                 n => format!("{}-{}-{n}", self.session, id.0),
             };
             self.by_client_id.insert(client_id.clone(), (id, entry.wires.len()));
-            entry.wires.push(Wire::new(client_id.clone(), qty));
+            entry.wires.push(Wire::new(client_id.clone(), qty, now));
             let instrument = instruments.name(order.request.symbol);
             self.requests.push(Request::Submit { client_id, instrument, order: part });
         }
@@ -509,6 +526,9 @@ impl SessionVenue for LiveVenue {
                 }
             }
             BrokerEvent::NeverArrived { client_id } => self.never_arrived(client_id, now, portfolio),
+            BrokerEvent::NotFound { client_id } => {
+                self.missing(client_id, now, portfolio);
+            }
             BrokerEvent::CancelRefused { client_id, .. } => {
                 let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
                 let Some(entry) = self.entries.get_mut(&id) else { return };
@@ -525,12 +545,15 @@ impl SessionVenue for LiveVenue {
                     (ours - theirs(&market.symbols[symbol.index()])).abs() > QTY_EPSILON
                 };
                 let different: Vec<SymbolId> = market.symbol_ids().filter(|&symbol| differs(symbol)).collect();
-                self.positions_differ = !different.is_empty();
-                for symbol in different {
+                // Positions may have been asked for before an execution that is booked already, or the other way round:
+                // what differs twice is told.
+                let again = |symbol: &&SymbolId| self.differing.contains(symbol);
+                for &symbol in different.iter().filter(again) {
                     let name = &market.symbols[symbol.index()];
                     let ours = portfolio.account.position(symbol);
                     self.notes.push(format!("position in {name}: {ours} in our books, {} at the broker", theirs(name)));
                 }
+                self.differing = different;
             }
             BrokerEvent::Up => {
                 self.is_up = true;
@@ -574,7 +597,7 @@ impl SessionVenue for LiveVenue {
         let unknown = |entry: &Entry| entry.wires.iter().any(|w| w.acknowledged && w.state == OrderState::Unknown);
         if !self.is_up {
             Some("order updates do not arrive")
-        } else if self.positions_differ {
+        } else if !self.differing.is_empty() {
             Some("positions differ from the broker's")
         } else if self.open.iter().any(|id| unknown(&self.entries[id])) {
             Some("an order is missing at the broker")
@@ -600,19 +623,30 @@ impl LiveVenue {
         }
     }
 
+    /// The broker does not know an order. Of one that it had that means nothing good, and nothing certain; of any other,
+    /// nothing yet. Whether it had it.
+    fn missing(&mut self, client_id: &str, now: Nanos, portfolio: &mut Portfolio) -> bool {
+        let Some(&(id, at)) = self.by_client_id.get(client_id) else { return false };
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        let wire = &mut entry.wires[at];
+        if !wire.is_open() || !wire.acknowledged {
+            return false;
+        }
+        wire.state = OrderState::Unknown;
+        portfolio.change_state(id, now, OrderState::Unknown, "missing at the broker");
+        self.notes.push(format!("order {client_id} is missing at the broker, which had it"));
+        true
+    }
+
     /// The broker says that it has never had an order.
     fn never_arrived(&mut self, client_id: &str, now: Nanos, portfolio: &mut Portfolio) {
+        if self.missing(client_id, now, portfolio) {
+            return;
+        }
         let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let wire = &mut entry.wires[at];
         if !wire.is_open() {
-            return;
-        }
-        if wire.acknowledged {
-            // It had it. That it is missing now means nothing good, and nothing certain.
-            wire.state = OrderState::Unknown;
-            portfolio.change_state(id, now, OrderState::Unknown, "missing at the broker");
-            self.notes.push(format!("order {client_id} is missing at the broker, which had it"));
             return;
         }
         (wire.lost, wire.state) = (true, OrderState::Rejected);

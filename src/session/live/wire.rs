@@ -1,13 +1,17 @@
 //! One order at the broker, as we believe it to be.
 
 use super::broker::{Execution, Report};
-use crate::trading::{OrderState, QTY_EPSILON};
+use crate::market::{Nanos, new_york_date};
+use crate::sim::Commission;
+use crate::trading::{OrderState, QTY_EPSILON, Side};
 
 /// An order at the broker.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wire {
     pub client_id: String,
     pub qty: f64,
+    /// When it was asked for, by the session's clock.
+    pub sent: Nanos,
     /// Submitting: no word of it yet. Final states are the broker's.
     pub state: OrderState,
     /// The broker has spoken of it.
@@ -22,6 +26,9 @@ pub(super) struct Wire {
     pub executions: Vec<Execution>,
     /// A cancel was asked for.
     pub canceling: bool,
+    /// Dollars that the booked executions came to, and what they cost by the commission model.
+    value: f64,
+    fee: f64,
 }
 
 /// What a report changes.
@@ -35,10 +42,11 @@ pub(super) struct News {
 
 impl Wire {
     /// A wire that is about to be sent.
-    pub fn new(client_id: String, qty: f64) -> Wire {
+    pub fn new(client_id: String, qty: f64, sent: Nanos) -> Wire {
         Wire {
             client_id,
             qty,
+            sent,
             state: OrderState::Submitting,
             acknowledged: false,
             lost: false,
@@ -46,6 +54,8 @@ impl Wire {
             reported: 0.0,
             executions: Vec::new(),
             canceling: false,
+            value: 0.0,
+            fee: 0.0,
         }
     }
 
@@ -67,6 +77,18 @@ impl Wire {
     /// Shares that it may still fill.
     pub fn left(&self) -> f64 {
         if self.is_open() { (self.qty - self.filled).max(0.0) } else { 0.0 }
+    }
+
+    /// What an execution that has been taken costs: what the broker says, or what the model says of the whole order so
+    /// far, less what was counted before.
+    pub fn commission(&mut self, execution: &Execution, side: Side, model: &Commission) -> f64 {
+        self.value += execution.qty * execution.price;
+        let before = self.fee;
+        self.fee = match execution.commission {
+            Some(told) => before + told,
+            None => model.fee(side, self.filled, self.value, new_york_date(execution.time)),
+        };
+        self.fee - before
     }
 
     /// Takes a report: an execution is booked once, known by its number or by the filled quantity that it led to
@@ -128,14 +150,14 @@ mod tests {
             time: 0,
             qty,
             price: 10.0,
-            commission: 0.0,
+            commission: None,
             cumulative: None,
         });
         Report { client_id: "s-0".to_string(), time: 0, state, filled, execution, reason: None }
     }
 
     fn wire() -> Wire {
-        Wire::new("s-0".to_string(), 10.0)
+        Wire::new("s-0".to_string(), 10.0, 0)
     }
 
     #[test]

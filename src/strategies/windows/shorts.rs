@@ -42,7 +42,9 @@ pub(super) fn entry(
 ) -> Option<Entry> {
     let entry = match (side, settings.short_type) {
         (Side::Buy, _) | (_, ShortType::ShortSell) => {
-            Entry { instrument: symbol, side, qty: whole_shares(dollars, price, settings.fractional), is_direct: true }
+            // Nobody lends fractions of a share.
+            let fractional = settings.fractional && side == Side::Buy;
+            Entry { instrument: symbol, side, qty: whole_shares(dollars, price, fractional), is_direct: true }
         }
         (Side::Sell, ShortType::Disabled) => return None,
         (Side::Sell, ShortType::InverseEtf) => inverse_etf(settings, symbol, dollars, view, orders)?,

@@ -2,8 +2,10 @@
 
 mod broker;
 pub mod client;
+mod clock;
 mod exchanges;
 mod first_run;
+mod four_ways;
 mod halted;
 mod sessions;
 mod tested;

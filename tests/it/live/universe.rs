@@ -10,7 +10,7 @@ use tradebot::brokers::SymbolUniverse;
 use tradebot::market::{Nanos, parse_time};
 use tradebot::runtime::brokerage::universe::{BLOCKLIST, FUNDAMENTALS, stored};
 use tradebot::runtime::stored_settings::StoredSettings;
-use tradebot::runtime::{Core, run_in_background};
+use tradebot::runtime::{ClockSource, Core, run_in_background};
 use tradebot::settings::Settings;
 use tradebot::vault::{SecretFields, SecretFile, secrets};
 
@@ -25,7 +25,8 @@ fn time(text: &str) -> Nanos {
 /// A core of this process on the folder of one that was set up before.
 fn core(folder: &Path, server: &LocalAlpaca, screener: &[(&str, &str)], clock: &Arc<AtomicI64>) -> Arc<Core> {
     let read = Arc::clone(clock);
-    let core = Core::open(folder, "v1.0.0", Arc::new(move || read.load(Ordering::SeqCst))).unwrap();
+    let core =
+        Core::open(folder, "v1.0.0", Arc::new(move || read.load(Ordering::SeqCst)), ClockSource::System).unwrap();
     core.with(|house| {
         let credentials = [("BROKER_URL", server.url()), ("BROKER_API_KEY", KEY), ("BROKER_SECRET_KEY", SECRET)];
         for (file, values) in [(SecretFile::Broker, &credentials[..]), (SecretFile::ScreenerApi, screener)] {
@@ -79,7 +80,7 @@ fn the_symbols_are_chosen_after_the_close_and_a_night_that_fails_keeps_those_bef
         [("SCREENER_NAME", "Finnhub"), ("SCREENER_API_KEY", "screenerkey"), ("SCREENER_URL", url.as_str())];
     let core = core(folder.path(), &server, &configured, &clock);
     core.with(|house| {
-        house.disk.make_folder("output/cache").unwrap();
+        house.disk.make_folder("context").unwrap();
         house.disk.write(BLOCKLIST, b"BLOCKED # by hand\n").unwrap();
     });
     attended(&core, "the broker was asked for its time", || server.count("GET /v2/clock") > 0);
@@ -119,7 +120,7 @@ fn without_a_screener_a_table_tells_the_capitalizations() {
     let row = core.with(|house| house.check_universe().unwrap());
     assert_eq!((&row["ok"], row["detail"].as_str().unwrap().contains("no screener")), (&true.into(), true), "{row}");
     core.with(|house| {
-        house.disk.make_folder("output/cache").unwrap();
+        house.disk.make_folder("context").unwrap();
         house.disk.write(FUNDAMENTALS, b"symbol,market_cap\nGOOD,2000000000\nTHIN,3e9\n").unwrap();
     });
     attended(&core, "a universe", || symbols(&core).is_some());

@@ -40,7 +40,7 @@ impl Trial {
         folder: &Path,
     ) -> Trial {
         let path = folder.join("journal");
-        let venue = |plan: &Plan, _: &Market| Ok(plan.live_venue());
+        let venue = |plan: &Plan, _: &Market| plan.live_venue();
         let before = market.parts_before(first);
         let (plan, history) = Plan::new("live-7", Mode::Live(rules), spec.clone(), 1_000, &before).unwrap();
         let recorder = Recorder::begin(&path, plan, &history, venue).unwrap();
@@ -289,7 +289,8 @@ fn a_fraction_for_the_close_goes_to_the_market_shortly_before_it_where_the_broke
     let (mut spec, market) = one_trade();
     spec.strategies = super::drive::spec("open", &[]).strategies;
     spec.settings.set("OPEN_MONITORING_TIME=390").unwrap();
-    let rules = VenueRules { exits_hold_shares: true, fractions_at_close: false, close_lead_ms: 90_000 };
+    let rules =
+        VenueRules { exits_hold_shares: true, fractions_at_close: false, close_lead_ms: 90_000, close_cutoff_ms: 0 };
     let broker = ScriptedBroker::new(1, Trouble::NONE, true);
     let mut trial = Trial::begin(&spec, &market, 1, rules, broker, folder.path());
     trial.day(&market, 1, 390, false);

@@ -237,7 +237,7 @@ impl ScriptedBroker {
             self.executions += 1;
             let price = self.prices.get(&order.instrument).copied().unwrap_or(50.0);
             let id = format!("e{}", self.executions);
-            let execution = Execution { id, time: now, qty, price, commission: 0.0, cumulative: None };
+            let execution = Execution { id, time: now, qty, price, commission: Some(0.0), cumulative: None };
             order.executions.push(execution.clone());
             let done = order.filled() >= order.qty - 1e-9;
             order.state = if done { OrderState::Filled } else { OrderState::PartiallyFilled };

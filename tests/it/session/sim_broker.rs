@@ -107,7 +107,7 @@ impl SimBroker {
                     time: fill.time,
                     qty: fill.qty,
                     price: fill.price,
-                    commission: fill.commission,
+                    commission: Some(fill.commission),
                     cumulative: Some(event.filled),
                 }
             });
@@ -134,7 +134,7 @@ fn live_orders(spec: &RunSpec, market: &Market, first: usize) -> (Vec<String>, V
     let path = folder.path().join("journal");
     let mut broker = SimBroker::new(spec, market, first);
     let before = market.parts_before(first);
-    let venue = |plan: &Plan, _: &Market| Ok(plan.live_venue());
+    let venue = |plan: &Plan, _: &Market| plan.live_venue();
     let mode = Mode::Live(VenueRules::default());
     let (plan, history) = Plan::new("p-1", mode, spec.clone(), 1_000, &before).unwrap();
     let mut recorder = Recorder::begin(&path, plan, &history, venue).unwrap();

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::feed::{Feed, Heard};
+use crate::brokers::BrokerEvent;
 use crate::market::{Market, Nanos, SECOND};
 use crate::session::day::inputs_at;
 use crate::session::{Command, Input};
@@ -68,24 +70,23 @@ impl PlayedDay {
             _ => vec![Input::Command { time, command: Command::EndOfData }],
         }
     }
+}
 
-    /// How long until the next part arrives.
-    pub fn wait(&mut self) -> Duration {
+impl Feed for PlayedDay {
+    fn wait(&mut self) -> Duration {
         let due = self.due();
         let (instant, time) = *self.anchor.get_or_insert_with(|| (Instant::now(), due));
         let nanos = (due - time).max(0) as f64 / self.speed;
         Duration::from_nanos(nanos as u64).saturating_sub(instant.elapsed())
     }
 
-    /// What the clock of the day says.
-    pub fn now(&self) -> Nanos {
+    fn now(&self) -> Nanos {
         let Some((instant, time)) = self.anchor else { return self.due() };
         let passed = instant.elapsed().as_nanos() as f64 * self.speed;
         (time + passed as Nanos).min(self.due())
     }
 
-    /// The next part.
-    pub fn take(&mut self) -> Vec<Input> {
+    fn take(&mut self) -> Vec<Input> {
         let mut inputs = self.inputs();
         if self.taken > 0 {
             inputs.retain(|input| !is_command(input));
@@ -94,6 +95,16 @@ impl PlayedDay {
         }
         self.part += 1;
         inputs
+    }
+
+    /// As in a backtest, the data end with their last bar.
+    fn goes_on(&self) -> bool {
+        false
+    }
+
+    /// Nobody says anything to a recorded day.
+    fn hear(&mut self, _: BrokerEvent) -> Heard {
+        Heard::default()
     }
 }
 

@@ -1,0 +1,285 @@
+//! The trading thread: it gives a session what arrives and what is asked, and passes on what comes out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::desk::OrderDesk;
+use super::feed::{Feed, Heard};
+use super::latency::{Latency, LatencySummary};
+use crate::brokers::BrokerEvent;
+use crate::session::live::BrokerEvent as VenueEvent;
+use crate::session::{Command, Input, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot};
+
+/// Longest time for which others may see an old status while much arrives.
+const SHOW: Duration = Duration::from_millis(100);
+/// Time between two comparisons of all positions with the broker's; while they differ, the shorter one.
+const POSITIONS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(5));
+
+/// Something that arrives at the trading thread.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Somebody asks for something.
+    Ask(Ask),
+    /// A broker said something.
+    Broker(BrokerEvent),
+    /// What became of a request.
+    Answer(VenueEvent),
+    /// The process ends.
+    Leave,
+}
+
+/// Where everything arrives.
+#[derive(Debug, Clone)]
+pub struct Inbox(Sender<(Instant, Arrival)>);
+
+/// The end of an inbox that a [`Host`] reads.
+pub struct Received(Receiver<(Instant, Arrival)>);
+
+impl Inbox {
+    /// An inbox.
+    pub fn new() -> (Inbox, Received) {
+        let (sender, receiver) = channel();
+        (Inbox(sender), Received(receiver))
+    }
+
+    /// Puts something in. `false`: nobody reads any more.
+    pub fn send(&self, arrival: Arrival) -> bool {
+        self.0.send((Instant::now(), arrival)).is_ok()
+    }
+}
+
+/// Something that is asked of a session that runs.
+#[derive(Debug)]
+pub struct Ask {
+    pub command: Command,
+    /// Whether there was something to do.
+    pub answer: Option<oneshot::Sender<bool>>,
+}
+
+/// What the trading thread says.
+#[derive(Debug)]
+pub enum Told {
+    /// What came out of the session.
+    Outputs(Vec<Output>),
+    /// Words about the connection to the broker; `true`: somebody must look.
+    Note(bool, String),
+    /// Nothing more comes.
+    Ended(Ending),
+}
+
+/// Why nothing more comes.
+#[derive(Debug)]
+pub enum Ending {
+    /// The session is over.
+    Over,
+    /// It cannot go on.
+    Failed(String),
+    /// The process ends; the session goes on in the next one.
+    Left,
+}
+
+/// What the trading thread lets others see.
+pub struct Shown {
+    open: AtomicBool,
+    seen: Mutex<(Arc<StatusSnapshot>, LatencySummary)>,
+}
+
+impl Shown {
+    /// A first look.
+    pub fn new(status: StatusSnapshot, open: bool) -> Arc<Shown> {
+        let seen = Mutex::new((Arc::new(status), LatencySummary::default()));
+        Arc::new(Shown { open: AtomicBool::new(open), seen })
+    }
+
+    fn show(&self, status: StatusSnapshot, latency: LatencySummary, open: bool) {
+        self.open.store(open, Ordering::Release);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(status), latency);
+    }
+
+    /// The session as it was a moment ago.
+    pub fn status(&self) -> Arc<StatusSnapshot> {
+        Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// From what arrived to the order that followed from it, over the inputs that orders followed from.
+    pub fn latency(&self) -> LatencySummary {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    /// Whether a position or an order is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+/// The thread's state.
+pub struct Host<V, F> {
+    recorder: Recorder<V>,
+    feed: F,
+    /// Carries out requests; a session on the simulated venue has none.
+    desk: Option<OrderDesk>,
+    inbox: Received,
+    told: Sender<Told>,
+    shown: Arc<Shown>,
+    latency: Latency,
+    last_shown: Instant,
+    positions_due: Instant,
+}
+
+impl<V: SessionVenue, F: Feed> Host<V, F> {
+    /// A thread's state; nothing happens yet.
+    pub fn new(
+        recorder: Recorder<V>,
+        feed: F,
+        desk: Option<OrderDesk>,
+        inbox: Received,
+        told: Sender<Told>,
+        shown: Arc<Shown>,
+    ) -> Host<V, F> {
+        let now = Instant::now();
+        let (latency, positions_due) = (Latency::default(), now + POSITIONS.0);
+        Host { recorder, feed, desk, inbox, told, shown, latency, last_shown: now, positions_due }
+    }
+
+    /// Carries out what a session that goes on asks first, then runs until it is over, or the process ends.
+    pub fn run(mut self, first: Vec<Output>) {
+        self.pass_on(first);
+        let ending = self.play().unwrap_or_else(|error| Ending::Failed(error.to_string()));
+        // What is not on the disk yet is brought there by the journal's own thread, too.
+        let _ = self.recorder.journal().sync();
+        let _ = self.told.send(Told::Ended(ending));
+    }
+
+    fn play(&mut self) -> Result<Ending, RecorderError> {
+        while !self.recorder.session().is_over() {
+            match self.inbox.0.recv_timeout(self.feed.wait()) {
+                Ok((_, Arrival::Leave)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Left),
+                Ok((arrived, arrival)) => {
+                    if self.arrive(arrival)? {
+                        self.latency.record(arrived.elapsed());
+                    }
+                    if self.last_shown.elapsed() >= SHOW {
+                        self.show();
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    for input in self.feed.take() {
+                        let begun = Instant::now();
+                        if self.take(&input)? {
+                            self.latency.record(begun.elapsed());
+                        }
+                    }
+                    self.compare_positions();
+                    self.show();
+                }
+            }
+        }
+        self.show();
+        Ok(Ending::Over)
+    }
+
+    /// Takes what arrived; whether an order followed from it.
+    fn arrive(&mut self, arrival: Arrival) -> Result<bool, RecorderError> {
+        match arrival {
+            Arrival::Leave => Ok(false),
+            Arrival::Ask(ask) => self.ask(ask),
+            Arrival::Answer(broker) => {
+                let time = self.feed.now();
+                self.take(&Input::Broker { time, broker })
+            }
+            Arrival::Broker(event) => {
+                let Heard { input, note } = self.feed.hear(event);
+                if let Some((urgent, text)) = note {
+                    let _ = self.told.send(Told::Note(urgent, text));
+                }
+                input.map_or(Ok(false), |input| self.take(&input))
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) -> Result<bool, RecorderError> {
+        let session = self.recorder.session();
+        let is_something = match ask.command {
+            Command::Confirm { order } | Command::Decline { order } => session.is_waiting(order),
+            _ => true,
+        };
+        let mut ordered = false;
+        if is_something {
+            let time = self.feed.now().max(session.now());
+            ordered = self.take(&Input::Command { time, command: ask.command })?;
+            self.show();
+        }
+        if let Some(answer) = ask.answer {
+            // Whoever asked may have gone.
+            let _ = answer.send(is_something);
+        }
+        Ok(ordered)
+    }
+
+    fn take(&mut self, input: &Input) -> Result<bool, RecorderError> {
+        if self.recorder.session().is_over() {
+            return Ok(false);
+        }
+        let outputs = self.recorder.handle(input)?;
+        let is_last = outputs.iter().any(|output| matches!(output, Output::Stage(change) if ends(*change)));
+        let is_left = outputs.contains(&Output::Stage(StageChange::Ended { open: true }));
+        let ordered = outputs.iter().any(|output| matches!(output, Output::Order(_)));
+        self.pass_on(outputs);
+        let session = self.recorder.session();
+        let time = session.now();
+        if is_last && !session.is_over() {
+            self.take(&Input::Command { time, command: Command::EndOfData })?;
+        } else if is_left && self.feed.goes_on() {
+            // The windows are over, and something is open that no strategy looks after any more.
+            self.take(&Input::Command { time, command: Command::Stop })?;
+        }
+        Ok(ordered)
+    }
+
+    /// Requests first: they are urgent.
+    fn pass_on(&mut self, outputs: Vec<Output>) {
+        if let Some(desk) = &mut self.desk {
+            for output in &outputs {
+                if let Output::Request(request) = output {
+                    desk.carry_out(request.clone());
+                }
+            }
+        }
+        if !outputs.is_empty() {
+            let _ = self.told.send(Told::Outputs(outputs));
+        }
+    }
+
+    /// Asks for all positions now and then.
+    fn compare_positions(&mut self) {
+        let Some(desk) = &self.desk else { return };
+        if Instant::now() >= self.positions_due {
+            desk.ask_positions();
+            self.positions_due = Instant::now() + POSITIONS.0;
+        } else if self.recorder.session().entries_blocked().is_some() {
+            self.positions_due = self.positions_due.min(Instant::now() + POSITIONS.1);
+        }
+    }
+
+    fn show(&mut self) {
+        self.last_shown = Instant::now();
+        let session = self.recorder.session();
+        self.shown.show(session.status(), self.latency.summary(), session.is_open());
+    }
+}
+
+/// Whether nothing is left to do in the session after this change.
+fn ends(change: StageChange) -> bool {
+    match change {
+        StageChange::Closed => true,
+        StageChange::Stopped { open }
+        | StageChange::Killed { open }
+        | StageChange::LimitReached { open }
+        | StageChange::Ended { open } => !open,
+        StageChange::AnalysisBegan | StageChange::EntriesBegan | StageChange::MonitoringBegan => false,
+    }
+}
