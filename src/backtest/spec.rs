@@ -72,6 +72,9 @@ pub struct RunSpec {
     /// 0: no cap.
     pub participation: f64,
     pub limit_penetrate: bool,
+    /// Only whole shares are sold short, as at a broker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole_shorts: bool,
     pub account: AccountSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub borrow: Option<InputFile>,
@@ -150,6 +153,7 @@ impl RunSpec {
             latency_ms: settings.int(Key::SimulatedLatencyMs) as u32,
             participation: 0.0,
             limit_penetrate: false,
+            whole_shorts: false,
             account: AccountSpec::default(),
             borrow: None,
             orders: None,
@@ -221,6 +225,7 @@ impl RunSpec {
         };
         let context = BuildContext {
             fractional: self.settings.flag(Key::Fractional),
+            whole_shorts: self.whole_shorts,
             settings: self.settings.clone(),
             orders,
             signals,
@@ -365,6 +370,9 @@ impl RunSpec {
         add("latency_ms", &self.latency_ms.to_string());
         add("participation", &self.participation.to_string());
         add("limit_penetrate", &self.limit_penetrate.to_string());
+        if self.whole_shorts {
+            add("whole_shorts", "true");
+        }
         let account = &self.account;
         add("account", &account.kind);
         for rate in [account.initial_margin, account.maintenance_margin, account.margin_rate, account.borrow_rate] {

@@ -66,6 +66,9 @@ pub struct RunOptions {
     /// A limit must be passed, not only met
     #[arg(long, help_heading = "Venue and account")]
     pub limit_penetrate: bool,
+    /// Sell only whole shares short in open, mid and close, as sessions at a broker do: none lends fractions of one
+    #[arg(long, help_heading = "Venue and account")]
+    pub whole_shorts: bool,
     /// Dollars at the start
     #[arg(
         long,
@@ -152,6 +155,7 @@ impl RunOptions {
             },
             participation: self.participation,
             limit_penetrate: self.limit_penetrate,
+            whole_shorts: self.whole_shorts,
             account: AccountSpec {
                 kind: self.account.clone(),
                 initial_margin: self.initial_margin,

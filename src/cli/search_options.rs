@@ -5,7 +5,7 @@ use crate::backtest::RunSpec;
 use crate::optimize::sweep::SweepSpec;
 use crate::optimize::{Count, Space};
 use crate::settings::Key;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
 /// Trials of a method that could go on for ever.
@@ -118,13 +118,23 @@ impl SearchOptions {
         space.with_rules(&self.rules).map_err(|error| CliError::Input(format!("--where: {error}")))
     }
 
+    /// What a check of a search that passed says: how many trials there will be, of how many combinations.
+    pub fn checked(spec: &SweepSpec, space: &Space) -> Json {
+        let combinations = match space.count() {
+            Count::Exact(points) => json!({ "count": small(points), "exact": true }),
+            Count::AtMost(points) => json!({ "count": small(points), "exact": false }),
+            Count::Continuous => Json::Null,
+        };
+        json!({ "method": spec.method, "trials": spec.trials, "combinations": combinations })
+    }
+
     /// Trials in all: no more than there are combinations.
     fn trial_count(&self, method: &str, space: &Space) -> Result<u64, CliError> {
         let points = match space.count() {
             Count::Exact(0) => {
                 return Err(CliError::Input("--where rules out every combination of the space".to_string()));
             }
-            Count::Exact(points) | Count::AtMost(points) => Some(u64::try_from(points).unwrap_or(u64::MAX)),
+            Count::Exact(points) | Count::AtMost(points) => Some(small(points)),
             Count::Continuous => None,
         };
         Ok(match (method, self.trials, points) {
@@ -135,4 +145,9 @@ impl SearchOptions {
             (_, trials, _) => trials.unwrap_or(DEFAULT_TRIALS),
         })
     }
+}
+
+/// A number of combinations; beyond what fits, the largest that does.
+fn small(points: u128) -> u64 {
+    u64::try_from(points).unwrap_or(u64::MAX)
 }

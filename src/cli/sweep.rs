@@ -132,7 +132,8 @@ fn run_or_resume(args: &SweepOptions) -> Result<(), CliError> {
     super::set_threads(args.job.threads(args.jobs))?;
     if args.job.check_only() && args.resume.is_none() {
         let spec = checked(args)?;
-        return print(&format!("{}\n", serde_json::json!({ "trials": spec.trials })));
+        let plan = spec.plan().map_err(sweep_error)?;
+        return print(&format!("{}\n", SearchOptions::checked(&spec, &plan.space)));
     }
     job.progress(JobProgress::loading(Unit::Trials));
     let clock = Instant::now();

@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         )));
     }
     if args.job.check_only() {
-        return print(&format!("{}\n", serde_json::json!({ "trials": search.trials })));
+        return print(&format!("{}\n", SearchOptions::checked(&search, &plan.space)));
     }
     let mut spec = WalkForwardSpec {
         train: args.train,

@@ -1,7 +1,12 @@
 //! `tbot web`: the process that speaks HTTP.
 
+use std::io::Write;
+
+use tracing_subscriber::layer::SubscriberExt;
+
 use super::CliError;
 use super::live::{self, DataDir, WebOptions};
+use crate::runtime::logs::{Messages, panic_hook};
 use crate::runtime::server;
 use crate::web::{CoreClient, Settings, Tls, router, serve};
 
@@ -33,6 +38,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let settings = Settings { tls: acceptor.is_some(), behind_proxy: web.behind_proxy, exposed: web.is_exposed() };
         let address = listener.local_addr().map_err(CliError::failed)?;
         eprintln!("web: listening on {address}");
+        // Nobody reading stderr is no reason to end.
+        let print = |line: &str| drop(std::io::stderr().write_all(line.as_bytes()));
+        let messages = Messages::as_lines(print, live::clock());
+        // There is one process here, and nothing else has set this.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(messages));
+        std::panic::set_hook(Box::new(panic_hook));
         serve(listener, acceptor, router(CoreClient::new(socket), settings), stop).await;
         Ok(())
     })

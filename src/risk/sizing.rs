@@ -26,8 +26,7 @@ pub fn signed_shares(size: &PositionSize, side: i8, equity: f64, close: f64) -> 
     let shares = match (side, size.shares) {
         (0, _) => 0.0,
         (_, Some(shares)) => shares,
-        // Nobody lends fractions of a share.
-        (_, None) => whole_shares(size.weight * equity, close, size.fractional && side > 0),
+        (_, None) => whole_shares(size.weight * equity, close, size.fractional),
     };
     f64::from(side) * shares
 }

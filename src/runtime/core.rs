@@ -47,6 +47,8 @@ pub struct Core {
     house: Mutex<House>,
     /// Work on keys and backups as a whole: one at a time.
     pub upkeep: Arc<tokio::sync::Mutex<()>>,
+    /// The one backup that may be arriving.
+    pub uploading: tokio::sync::Mutex<()>,
     /// Places for streams.
     pub streams: Arc<Streams>,
     /// The logs.
@@ -86,6 +88,7 @@ impl Core {
             trading_clock: TradingClock::new(house.clock_source, &clock),
             house: Mutex::new(house),
             upkeep: Arc::default(),
+            uploading: tokio::sync::Mutex::default(),
             streams: Arc::default(),
             hasher,
             events,
@@ -289,6 +292,7 @@ impl Core {
             Op::BacktestTrades => api::results::trades(self, &input).await,
             Op::Sweeps => api::jobs::list(self, Sweeps, &input).await,
             Op::SweepSubmit => api::jobs::submit(self, Sweeps, caller, &input).await,
+            Op::SweepCheck => api::jobs::check(self, Sweeps, &input).await,
             Op::Sweep => api::jobs::one(self, Sweeps, &input).await,
             Op::SweepCancel => api::jobs::cancel(self, Sweeps, caller, &input).await,
             Op::SweepSeries => api::results::series(self, Sweeps, &input).await,

@@ -2,6 +2,7 @@
 //!
 //! The lock is held for short work in memory and single writes to the disk. Passwords are hashed outside of it.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,9 @@ use crate::vault::audit::Audit;
 use crate::vault::lockout::{Lockout, LockoutRule, Throttle};
 use crate::vault::sessions::{SessionRule, Sessions};
 use crate::vault::users::{Storage, Users};
-use crate::vault::{Category, Disk, DiskError, DiskFinding, KeyLines, Keys, SecretFile, VaultError, secrets};
+use crate::vault::{
+    Category, Disk, DiskError, DiskFinding, KeyLines, Keys, SecretFields, SecretFile, VaultError, secrets,
+};
 
 /// The core cannot start at all.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +87,22 @@ pub struct House {
     pub trading: Trading,
     /// The broker.
     pub brokerage: Brokerage,
-    /// How far the float is from its target.
-    pub rebalance: Rebalance,
     /// Which clock trading follows.
     pub clock_source: ClockSource,
+    /// How far the float is from its target.
+    pub rebalance: Rebalance,
     /// The settings, once they were asked for.
     settings: Option<StoredSettings>,
+    /// What every request asks for, once it was.
+    names: RefCell<Option<Names>>,
+}
+
+/// Who the bot is and how it is reached, as encrypted files have it.
+struct Names {
+    /// [`Disk::secrets_version`] before they were read.
+    version: u64,
+    identity: String,
+    public_origin: Option<String>,
 }
 
 impl House {
@@ -146,9 +159,10 @@ impl House {
             alerts: 0,
             trading: Trading::default(),
             brokerage: Brokerage::default(),
-            rebalance: Rebalance::default(),
             clock_source,
+            rebalance: Rebalance::default(),
             settings: None,
+            names: RefCell::default(),
         };
         clock::check_stored(&house)?;
         start::begin(&mut house, repaired, readable, now);
@@ -211,17 +225,40 @@ impl House {
 
     /// Entity, jurisdiction, broker and bot joined by `_`; empty before the configuration.
     pub fn identity(&self) -> String {
-        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::BotIdentity).ok().flatten();
-        let Some(fields) = fields else { return String::new() };
-        let parts = ["ENTITY_CODE", "JURISDICTION_CODE", "BROKER_CODE", "BOT_ID"];
-        let parts = parts.map(|name| fields.get(name).map_or("", |value| value.expose_secret()));
-        parts.join("_")
+        self.names(|names| names.identity.clone())
     }
 
     /// The origin under which browsers reach the web, if the configuration names one.
     pub fn public_origin(&self) -> Option<String> {
-        let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::NetworkConfig).ok().flatten()?;
-        let origin = fields.get("PUBLIC_ORIGIN")?.expose_secret().to_string();
-        (!origin.is_empty()).then_some(origin)
+        self.names(|names| names.public_origin.clone())
+    }
+
+    /// The keys may be others than before, or files may have been changed by hand.
+    pub fn take_keys(&mut self, keys: Keys) {
+        self.keys = keys;
+        self.names.take();
+    }
+
+    fn names<T>(&self, get: impl Fn(&Names) -> T) -> T {
+        let version = self.disk.secrets_version();
+        let mut kept = self.names.borrow_mut();
+        let names = match kept.take() {
+            Some(names) if names.version == version => names,
+            _ => self.read_names(version),
+        };
+        get(kept.insert(names))
+    }
+
+    fn read_names(&self, version: u64) -> Names {
+        let read = |file| secrets::read_fields(&self.disk, &self.keys, file).ok().flatten();
+        let text = |fields: &SecretFields, name| fields.get(name).map_or("", |value| value.expose_secret()).to_string();
+        let parts = ["ENTITY_CODE", "JURISDICTION_CODE", "BROKER_CODE", "BOT_ID"];
+        let identity = read(SecretFile::BotIdentity).map(|fields| parts.map(|name| text(&fields, name)).join("_"));
+        let origin = read(SecretFile::NetworkConfig).map(|fields| text(&fields, "PUBLIC_ORIGIN"));
+        Names {
+            version,
+            identity: identity.unwrap_or_default(),
+            public_origin: origin.filter(|origin| !origin.is_empty()),
+        }
     }
 }

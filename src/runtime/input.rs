@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
+use super::json_fault;
 use super::protocol::{Request, Secret};
 use super::reply::Refusal;
 
@@ -69,12 +70,7 @@ impl Input {
             return Err(Refusal::new(415, "content_type", "Send application/json."));
         }
         let text = self.body.expose();
-        serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
-                Refusal::new(422, "invalid", format!("The body does not fit: {error}."))
-            }
-            _ => Refusal::new(400, "malformed", "The body is not JSON."),
-        })
+        serde_json::from_str(text).map_err(|error| json_fault::refusal(text, &error))
     }
 
     /// The fields of a form, without the CSRF token.

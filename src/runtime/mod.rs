@@ -18,6 +18,7 @@ pub mod gate;
 mod house;
 pub mod input;
 pub mod jobs;
+mod json_fault;
 pub mod logs;
 mod notices;
 pub mod openapi;

@@ -62,6 +62,7 @@ const BODIES: &[(Op, &str)] = &[
     (Op::BacktestSubmit, ""),
     (Op::BacktestCancel, ""),
     (Op::SweepSubmit, "kind?:sweep|walk_forward resume?"),
+    (Op::SweepCheck, "kind?:sweep|walk_forward"),
     (Op::SweepCancel, ""),
     (Op::NotifyTest, "channel:email|slack|sms|pagerduty"),
     (Op::LedgerCreate, "date memo flags?:array lines:array version?:integer"),
@@ -229,7 +230,7 @@ fn body(route: &Route) -> Option<Value> {
 fn specification(op: Op) -> Vec<(String, Value)> {
     let kinds: &[jobs::Kind] = match op {
         Op::BacktestSubmit => &[jobs::Kind::Backtest],
-        Op::SweepSubmit => &[jobs::Kind::Sweep, jobs::Kind::WalkForward],
+        Op::SweepSubmit | Op::SweepCheck => &[jobs::Kind::Sweep, jobs::Kind::WalkForward],
         _ => &[],
     };
     let one = json!({ "type": ["string", "number"] });

@@ -270,6 +270,7 @@ routes! {
     BacktestTrades: Get "/api/v1/backtests/{id}/trades", Api, MAIN, Viewer, Deed; "Closed trades, sorted and filtered."
     Sweeps: Get "/api/v1/sweeps", Api, MAIN, Viewer, Polling; "Sweeps and walk-forward analyses, newest first."
     SweepSubmit: Post "/api/v1/sweeps", Api, MAIN, Admin, Deed; "Queues a sweep or a walk-forward analysis, or takes a sweep up again."
+    SweepCheck: Post "/api/v1/sweeps/check", Api, MAIN, Admin, Deed; "Says how many trials a sweep would have, of how many combinations, and queues nothing."
     Sweep: Get "/api/v1/sweeps/{id}", Api, MAIN, Viewer, Polling; "A sweep: state, progress, summary, files."
     SweepCancel: Post "/api/v1/sweeps/{id}/cancel", Api, MAIN, Admin, Deed; "Cancels a sweep; its trials stay."
     SweepFile: Get "/api/v1/sweeps/{id}/files/{name}", Download, MAIN, Viewer, Deed; "A file of a sweep."

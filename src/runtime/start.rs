@@ -102,7 +102,7 @@ fn look_at_keys(house: &mut House, now: Nanos) -> (Vec<String>, Vec<KeyFinding>)
         Ok(found) => found,
         Err(error) => return (vec![safe(&error)], Vec::new()),
     };
-    house.keys = keys;
+    house.take_keys(keys);
     let mut faults = Vec::new();
     if let Ok(lines) = house.keys.get(Category::Audit) {
         let begun = house.audit.begin(lines, now).and_then(|()| house.audit.settle(now));

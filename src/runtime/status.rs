@@ -42,7 +42,7 @@ impl House {
             "bot_state": bot_state,
             "phase": phase,
             "mode": status.filter(|_| runs).map(|status| mode_word(status.mode)),
-            "session": status.map(|status| session_json(status, runs)),
+            "session": status.map(|status| session_json(status, runs, at)),
             "windows": windows,
             "test_mode": self.test.is_active(),
             "trades": trades_json(status, self.trading.earned()),
@@ -100,14 +100,19 @@ impl House {
     }
 }
 
-/// The session that runs, or the last one since the start of the core.
-fn session_json(status: &StatusSnapshot, runs: bool) -> Value {
+/// The session that runs, or the last one since the start of the core. `at`: what its clock says.
+fn session_json(status: &StatusSnapshot, runs: bool, at: Nanos) -> Value {
+    let day = status.time.as_deref().and_then(|time| parse_time(time).ok()).map(new_york_date);
+    let windows: Vec<Value> =
+        status.windows.iter().map(|window| session_window_json(window, runs.then_some(at))).collect();
     let positions: Map<String, Value> = status.positions.iter().map(|(name, qty)| (name.clone(), json!(qty))).collect();
     json!({
         "id": status.session,
         "running": runs,
         "stage": if runs { status.stage } else { "over" },
         "clock_utc": status.time,
+        "date": day.map(format_date),
+        "windows": windows,
         "halted": status.halted,
         "equity": status.equity,
         "cash": status.cash,
@@ -145,6 +150,18 @@ fn float_json(status: Option<&StatusSnapshot>, of_one: Option<f64>, rebalance: V
     json!({ "actual": actual, "target": target, "deviation_pct": deviation, "rebalance": rebalance })
 }
 
+/// A window of the session's day with what was done in it. `at`: the session's clock; without one it is over.
+fn session_window_json(window: &WindowStatus, at: Option<Nanos>) -> Value {
+    let WindowStatus { strategy, start, analysis_end, entry_end, end, entries, exits, signals } = window;
+    let ends = [start, analysis_end, entry_end, end].map(|time| parse_time(time).unwrap_or(Nanos::MAX));
+    json!({
+        "strategy": strategy,
+        "part": at.map_or("over", |at| part(at, ends)),
+        "start_utc": start, "analysis_end_utc": analysis_end, "entry_end_utc": entry_end, "end_utc": end,
+        "signals": signals, "entries": entries, "exits": exits,
+    })
+}
+
 /// The windows of today in New York, or why there are none.
 fn windows_json(settings: &Settings, now: Nanos) -> Value {
     let date = new_york_date(now);
@@ -173,16 +190,21 @@ fn windows_json(settings: &Settings, now: Nanos) -> Value {
     })
 }
 
+/// The part of a window that is now, by its start and the ends of analysis, entries and monitoring.
+fn part(now: Nanos, [start, analysis_end, entry_end, end]: [Nanos; 4]) -> &'static str {
+    match now {
+        now if now < start => "before",
+        now if now < analysis_end => "analysis",
+        now if now <= entry_end => "entries",
+        now if now < end => "monitoring",
+        _ => "over",
+    }
+}
+
 fn window_json(day: &DayWindow, now: Nanos) -> Value {
     let window = &day.window;
-    let part = match now {
-        _ if !day.enabled => "disabled",
-        now if now < window.start => "before",
-        now if now < window.analysis_end => "analysis",
-        now if now <= window.entry_end => "entries",
-        now if now < window.end => "monitoring",
-        _ => "over",
-    };
+    let ends = [window.start, window.analysis_end, window.entry_end, window.end];
+    let part = if day.enabled { part(now, ends) } else { "disabled" };
     json!({
         "strategy": day.strategy,
         "enabled": day.enabled,
@@ -220,6 +242,29 @@ mod tests {
         assert_eq!(summer["strategies"][0]["start_utc"], "2026-07-06T13:30:00.000000000Z");
         let literal = at("2026-07-06T12:00:00Z", &["START_TIMES_DST_AWARE=false"]);
         assert_eq!(literal["strategies"][0]["start_utc"], "2026-07-06T14:30:00.000000000Z");
+    }
+
+    #[test]
+    fn a_window_of_a_session_is_in_the_part_that_its_clock_says_and_over_without_one() {
+        let time = |clock: &str| format!("2024-12-30T{clock}:00.000000000Z");
+        let window = WindowStatus {
+            strategy: "mid".to_string(),
+            start: time("15:30"),
+            analysis_end: time("15:45"),
+            entry_end: time("15:55"),
+            end: time("16:25"),
+            entries: 1,
+            exits: 0,
+            signals: 2,
+        };
+        let part = |clock: &str| session_window_json(&window, Some(parse_time(&time(clock)).unwrap()))["part"].clone();
+        let parts = ["15:29", "15:30", "15:45", "15:55", "15:56", "16:25"].map(part);
+        assert_eq!(parts, ["before", "analysis", "entries", "entries", "monitoring", "over"].map(|word| json!(word)));
+        let over = session_window_json(&window, None);
+        assert_eq!(
+            (&over["part"], &over["signals"], &over["end_utc"]),
+            (&json!("over"), &json!(2), &json!(window.end))
+        );
     }
 
     #[test]

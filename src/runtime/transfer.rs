@@ -117,34 +117,55 @@ impl Core {
     }
 }
 
-/// Takes in what a browser sends, `most` bytes at most.
+/// A file that a browser sends.
+pub struct Receiving<'a, R> {
+    from: &'a mut R,
+    most: usize,
+    received: usize,
+}
+
+impl<'a, R: AsyncRead + Unpin> Receiving<'a, R> {
+    /// A file of `most` bytes at most.
+    pub fn new(from: &'a mut R, most: usize) -> Receiving<'a, R> {
+        Receiving { from, most, received: 0 }
+    }
+
+    /// The next part; `None` after the last one.
+    ///
+    /// # Errors
+    /// The file is larger, the browser went away, or it waits too long.
+    pub async fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Refusal> {
+        let part = match timeout(IDLE_TIME, read_frame(self.from, MOST_DATA)).await {
+            Ok(Ok(Some(part))) => part,
+            Ok(_) => return Err(Refusal::new(400, "malformed", "The file did not arrive as a whole.")),
+            Err(_) => return Err(Refusal::new(408, "timeout", "The file stopped arriving.")),
+        };
+        self.received += part.len();
+        if self.received > self.most {
+            let kib = self.most / 1024;
+            return Err(Refusal::new(413, "too_large", format!("The file is larger than {kib} KiB.")));
+        }
+        Ok((!part.is_empty()).then_some(part))
+    }
+}
+
+/// Takes in what a browser sends as a whole, `most` bytes at most.
 ///
 /// # Errors
 /// It is more, the browser went away, or it waits too long.
 pub async fn receive(from: &mut (impl AsyncRead + Unpin), most: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let broken = || Refusal::new(400, "malformed", "The file did not arrive as a whole.");
+    let mut receiving = Receiving::new(from, most);
     let mut content = Zeroizing::new(Vec::new());
-    loop {
-        let frame = match timeout(IDLE_TIME, read_frame(from, MOST_DATA)).await {
-            Ok(Ok(Some(frame))) => frame,
-            Ok(_) => return Err(broken()),
-            Err(_) => return Err(Refusal::new(408, "timeout", "The file stopped arriving.")),
-        };
-        if frame.is_empty() {
-            return Ok(content);
-        }
-        if content.len() + frame.len() > most {
-            let kib = most / 1024;
-            return Err(Refusal::new(413, "too_large", format!("The file is larger than {kib} KiB.")));
-        }
-        let needed = content.len() + frame.len();
+    while let Some(part) = receiving.next().await? {
+        let needed = content.len() + part.len();
         if needed > content.capacity() {
             // Twice as much as there is, as a vector grows, but never beyond what may come.
             let more = needed.max(content.len() * 2).min(most) - content.len();
             content.reserve_exact(more);
         }
-        content.extend_from_slice(&frame);
+        content.extend_from_slice(&part);
     }
+    Ok(content)
 }
 
 #[cfg(test)]

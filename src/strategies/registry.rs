@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 pub struct BuildContext {
     /// FRACTIONAL: whether quantities may be fractions of a share.
     pub fractional: bool,
+    /// Whether `open`, `mid` and `close` sell whole shares short even so: no broker lends fractions of one.
+    pub whole_shorts: bool,
     /// Settings of the run: those of strategies and filters bind `open`, `mid` and `close`.
     pub settings: Settings,
     /// Lines of `--orders`.

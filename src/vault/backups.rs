@@ -10,6 +10,7 @@
 //! To write the audit entries `backup.create` and `backup.restore` before these functions is the caller's part.
 
 mod error;
+mod import;
 mod name;
 mod payload;
 mod portable;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub use error::BackupError;
+pub use import::Import;
 pub(super) use name::stamp;
 pub use name::{BackupKind, BackupName};
 pub use portable::Cost;
@@ -116,20 +118,6 @@ pub fn open(disk: &Disk, name: &str) -> Result<std::fs::File, VaultError> {
     Ok(disk.open_to_read(&path(&name))?.ok_or(BackupError::NoSuch { name })?)
 }
 
-/// Takes in a portable backup from elsewhere, under a name of its own.
-///
-/// # Errors
-/// It is no portable backup, there is one of the same second, or the disk refused.
-pub fn import(disk: &Disk, content: &[u8], now: Nanos) -> Result<BackupInfo, VaultError> {
-    portable::check(content)?;
-    let name = BackupName::new(now, BackupKind::Portable);
-    if disk.exists(&path(&name.to_string()))? {
-        return Err(BackupError::Exists { name: name.to_string() }.into());
-    }
-    disk.write(&path(&name.to_string()), content)?;
-    info(disk, &name)
-}
-
 /// Puts the contents of a backup in place, under the current keys. Files that the backup does not have stay. Returns
 /// the paths that were written.
 ///
@@ -154,7 +142,7 @@ impl Unlocked {
     pub fn fields(&self, file: SecretFile) -> Option<SecretFields> {
         let entries = payload::read(&self.0).ok()?;
         let entry = entries.iter().find(|entry| entry.path == file.path())?;
-        unwrap(file.category(), &entry.plain).ok()
+        unwrap(file, &entry.plain).ok()
     }
 }
 
@@ -212,7 +200,7 @@ pub fn replace(
     let mut entries = Vec::new();
     for (file, fields) in fields {
         let (path, category) = (file.path().to_string(), file.category());
-        entries.push(Entry { path, category, plain: wrap(category, fields)? });
+        entries.push(Entry { path, category, plain: wrap(*file, fields)? });
     }
     for (file, text) in texts {
         let (path, category) = (file.path().to_string(), file.category());

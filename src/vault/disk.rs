@@ -10,6 +10,7 @@
 //! Each system call that changes something is a [`Step`]. A [`Watch`] is asked before each one and may let it
 //! fail or stop the disk for good, as a killed process would: that is how the tests walk every crash point.
 
+mod draft;
 mod error;
 mod scan;
 mod step;
@@ -19,11 +20,13 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use zeroize::Zeroizing;
 
+pub use draft::Draft;
 pub use error::DiskError;
 pub use scan::DiskFinding;
 pub use step::{Step, StepKind, Verdict, Watch};
@@ -46,11 +49,15 @@ struct Inner {
     state: Mutex<State>,
     /// The locked `control/core.lock`; `None` for a disk that only reads.
     lock: Option<File>,
+    /// As [`Disk::secrets_version`].
+    secrets: Arc<AtomicU64>,
 }
 
 struct State {
     watch: Option<Box<dyn Watch>>,
     stopped: bool,
+    /// That of [`Inner`].
+    secrets: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Disk {
@@ -137,6 +144,12 @@ impl Disk {
     /// As [`Disk::read`].
     pub fn open_to_read(&self, path: &str) -> Result<Option<File>, DiskError> {
         self.0.open_file(path)
+    }
+
+    /// Grows whenever a file of secrets or of a key may have become another through this disk: what was read from one
+    /// can be kept as long as this stays.
+    pub fn secrets_version(&self) -> u64 {
+        self.0.secrets.load(Ordering::Acquire)
     }
 
     /// Whether there is a file of that name.
@@ -322,8 +335,9 @@ impl Inner {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(root, flags, Mode::empty())
             .map_err(|e| DiskError::io("open the data folder", &root.display().to_string(), e.into()))?;
-        let state = Mutex::new(State { watch, stopped: false });
-        Ok(Inner { root: fd, path: root.to_path_buf(), state, lock: None })
+        let secrets = Arc::<AtomicU64>::default();
+        let state = Mutex::new(State { watch, stopped: false, secrets: Arc::clone(&secrets) });
+        Ok(Inner { root: fd, path: root.to_path_buf(), state, lock: None, secrets })
     }
 
     /// The right to change the disk, for one operation.
@@ -435,6 +449,10 @@ fn write_temporary(
 impl State {
     /// Asks the watch whether the next change may happen.
     fn step(&mut self, kind: StepKind, path: &str) -> Result<(), DiskError> {
+        // This step follows on a file's having become another, or having gone.
+        if kind == StepKind::SyncFolder && layout::is_secret(path) {
+            self.secrets.fetch_add(1, Ordering::Release);
+        }
         if self.stopped {
             return Err(DiskError::Stopped);
         }

@@ -40,6 +40,11 @@ pub(super) fn is_ours(folder: &str) -> bool {
     folder.is_empty() || said || [CONTROL, JOBS, KEYS, SECRETS, AUDIT, BACKUPS, DATABASES].contains(&folder)
 }
 
+/// Whether a file is one of secrets or of keys.
+pub(super) fn is_secret(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(folder, _)| [KEYS, SECRETS].contains(&folder))
+}
+
 /// A file of secret fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretFile {
@@ -108,6 +113,11 @@ impl SecretFile {
             SecretFile::AlertChannels => Category::Alert,
             SecretFile::NetworkConfig => Category::Network,
         }
+    }
+
+    /// Whether another file comes first under its key.
+    pub(super) fn is_second(self) -> bool {
+        matches!(self, SecretFile::Staged | SecretFile::BrokerFailover)
     }
 
     /// Whether a provisioned data folder has it.

@@ -1,8 +1,9 @@
 //! Secret fields and texts, which exist on the disk as tokens only.
 //!
 //! A file of fields is a Fernet token of `{"v":1,"category":"broker","sha256":"...","data":{"NAME":"value"}}`. The
-//! category inside is what keeps files from being exchanged: Fernet has no associated data. `sha256` is taken of
-//! `data` as compact JSON with its names in order.
+//! category inside is what keeps files from being exchanged: Fernet has no associated data. The second file of a category
+//! has its path in it, too (`"file":"storage/secrets/..."`), and so cannot be read in the place of the first. `sha256` is
+//! taken of `data` as compact JSON with its names in order.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,7 +64,7 @@ impl SecretFields {
     fn room(&self) -> usize {
         // A control character becomes six bytes.
         let text: usize = self.0.iter().map(|(name, value)| name.len() + value.expose_secret().len()).sum();
-        6 * text + 8 * self.0.len() + 256
+        6 * text + 8 * self.0.len() + 384
     }
 }
 
@@ -132,6 +133,8 @@ impl<'de> Deserialize<'de> for Text {
 struct EnvelopeOut<'a> {
     v: u32,
     category: Category,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'static str>,
     sha256: &'a str,
     data: Exposed<'a>,
 }
@@ -141,23 +144,28 @@ struct EnvelopeOut<'a> {
 struct EnvelopeIn {
     v: u32,
     category: Category,
+    #[serde(default)]
+    file: Option<String>,
     sha256: String,
     data: Taken,
 }
 
 /// The plain content of a file of fields.
-pub(super) fn wrap(category: Category, fields: &SecretFields) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+pub(super) fn wrap(file: SecretFile, fields: &SecretFields) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let category = file.category();
     let sum = checksum(category, fields)?;
-    let envelope = EnvelopeOut { v: ENVELOPE_VERSION, category, sha256: &sum, data: Exposed(fields) };
+    let file = file.is_second().then(|| file.path());
+    let envelope = EnvelopeOut { v: ENVELOPE_VERSION, category, file, sha256: &sum, data: Exposed(fields) };
     to_json(category, &envelope, fields.room())
 }
 
 /// Reads the plain content of a file of fields and checks that it is what belongs there.
-pub(super) fn unwrap(category: Category, plain: &[u8]) -> Result<SecretFields, VaultError> {
+pub(super) fn unwrap(file: SecretFile, plain: &[u8]) -> Result<SecretFields, VaultError> {
+    let category = file.category();
     let envelope: EnvelopeIn = serde_json::from_slice(plain)
         .map_err(|_| VaultError::Content { category, what: "no envelope of version, category, checksum and data" })?;
-    // A file of another category in this place is as unreadable as one under another key.
-    if envelope.category != category {
+    // Another file in this place is as unreadable as one under another key.
+    if envelope.category != category || envelope.file.is_some_and(|path| path != file.path()) {
         return Err(VaultError::Decrypt { category });
     }
     if envelope.v != ENVELOPE_VERSION {
@@ -186,7 +194,7 @@ fn to_json(category: Category, value: &impl Serialize, room: usize) -> Result<Ze
 /// It cannot be decrypted, is of another category, or damaged.
 pub fn read_fields(disk: &Disk, keys: &Keys, file: SecretFile) -> Result<Option<SecretFields>, VaultError> {
     let category = file.category();
-    open_file(disk, keys, file.path(), category, SECRET_LIMIT)?.map(|plain| unwrap(category, &plain)).transpose()
+    open_file(disk, keys, file.path(), category, SECRET_LIMIT)?.map(|plain| unwrap(file, &plain)).transpose()
 }
 
 /// Replaces a file of fields.
@@ -200,7 +208,7 @@ pub fn write_fields(
     fields: &SecretFields,
     now: Nanos,
 ) -> Result<(), VaultError> {
-    let plain = wrap(file.category(), fields)?;
+    let plain = wrap(file, fields)?;
     seal_file(disk, keys, file.path(), file.category(), &plain, SECRET_LIMIT, now)
 }
 
@@ -232,8 +240,8 @@ fn text_of(category: Category, plain: &[u8]) -> Result<&str, VaultError> {
 
 /// Whether decrypted bytes are what belongs into the file at `path`, whose category is `category`.
 pub(super) fn check_content(path: &str, category: Category, plain: &[u8]) -> Result<(), VaultError> {
-    if SecretFile::ALL.into_iter().any(|file| file.path() == path) {
-        return unwrap(category, plain).map(drop);
+    if let Some(file) = SecretFile::ALL.into_iter().find(|file| file.path() == path) {
+        return unwrap(file, plain).map(drop);
     }
     if let Some(file) = DatabaseFile::ALL.into_iter().find(|file| file.path() == path) {
         return database::check_image(file, plain);

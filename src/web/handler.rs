@@ -1,6 +1,7 @@
 //! From an HTTP request to the core and back.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use axum::http::{HeaderMap, Method as HttpMethod, Request as HttpRequest, Status
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -44,6 +46,14 @@ pub struct Settings {
     pub exposed: bool,
 }
 
+impl Settings {
+    /// Whether browsers reach it by TLS. A proxy in front is there to speak it; were one to pass plain HTTP on all the
+    /// same, browsers disregard what they are told about TLS (RFC 6797, 8.1) and keep no secure cookie.
+    fn is_tls(self) -> bool {
+        self.tls || self.behind_proxy
+    }
+}
+
 /// What every handler has.
 #[derive(Clone)]
 pub(super) struct Web {
@@ -53,13 +63,12 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) fn names(&self) -> CookieNames {
-        CookieNames { secure: self.settings.tls || self.settings.behind_proxy }
+        CookieNames { secure: self.settings.is_tls() }
     }
 }
 
 /// The router, made from the table of routes.
 pub fn router(core: CoreClient, settings: Settings) -> Router {
-    let web = Arc::new(Web { core, settings });
     let mut router = Router::new();
     for route in ROUTES {
         router = router.route(route.path, method_router(route));
@@ -71,16 +80,28 @@ pub fn router(core: CoreClient, settings: Settings) -> Router {
     for folder in ["/static/css/{file}", "/static/js/{file}", "/static/fnt/{file}", "/favicon.ico", "/favicon.gif"] {
         router = router.route(folder, axum::routing::get(file));
     }
-    router
-        .fallback(any(unknown))
-        .method_not_allowed_fallback(wrong_method)
+    dressed(router.fallback(any(unknown)).method_not_allowed_fallback(wrong_method), core, settings)
+}
+
+/// Routes with what holds for every request.
+fn dressed(routes: Router<Arc<Web>>, core: CoreClient, settings: Settings) -> Router {
+    routes
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(limits))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(|_| {
-            respond::refusal(true, &Refusal::internal("This failed inside the program. The log says more."))
-        }))
-        .layer(middleware::from_fn_with_state(settings.tls, headers::set))
-        .with_state(web)
+        .layer(middleware::from_fn(catch))
+        .layer(middleware::from_fn_with_state(settings.is_tls(), headers::set))
+        .with_state(Arc::new(Web { core, settings }))
+}
+
+/// Answers where a request ended in a panic, which the log has under the id of the request.
+async fn catch(request: HttpRequest<Body>, next: middleware::Next) -> Response {
+    let api = is_api(request.uri().path());
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    // Whatever the panic left half done is dropped with the request.
+    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        let words = format!("This failed inside the program. The log says more about the request {id}.");
+        respond::refusal(api, &Refusal::internal(words))
+    })
 }
 
 fn method_router(route: &'static Route) -> MethodRouter<Arc<Web>> {
@@ -273,4 +294,72 @@ fn is_api(path: &str) -> bool {
 fn plain(status: StatusCode) -> Response {
     (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], status.canonical_reason().unwrap_or(""))
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tower::ServiceExt;
+    use tracing::instrument::WithSubscriber;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+    use crate::runtime::logs::Messages;
+
+    const LOOPBACK: Settings = Settings { tls: false, behind_proxy: false, exposed: false };
+
+    /// Nobody listens there.
+    fn no_core() -> CoreClient {
+        CoreClient::new("/nonexistent/core.sock".into())
+    }
+
+    async fn get(router: Router, path: &str) -> (StatusCode, HeaderMap, String) {
+        let mut request = HttpRequest::get(path).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
+        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn browsers_are_told_to_stay_with_tls_where_they_reach_us_by_it() {
+        for (tls, behind_proxy) in [(false, false), (true, false), (false, true), (true, true)] {
+            let router = router(no_core(), Settings { tls, behind_proxy, exposed: tls || behind_proxy });
+            for path in ["/login", "/static/css/tokens.css", "/healthz"] {
+                let (_, headers, _) = get(router.clone(), path).await;
+                let told = headers.get("strict-transport-security").map(|value| value.to_str().unwrap());
+                let expected = (tls || behind_proxy).then_some("max-age=31536000; includeSubDomains");
+                assert_eq!(told, expected, "{path}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_ends_in_a_panic_is_answered_and_named_in_the_log() {
+        // What the hook of the process does at a panic.
+        let panics = || async {
+            tracing::error!(target: "panic", "broke");
+            std::panic::resume_unwind(Box::new("broke"));
+            #[allow(unreachable_code)]
+            StatusCode::OK
+        };
+        let routes = Router::new()
+            .route("/api/v1/panics", axum::routing::get(panics))
+            .route("/panics", axum::routing::get(panics));
+        for (path, beginning) in [("/api/v1/panics", "{\"error\":{\"code\":\"internal\""), ("/panics", "<!")] {
+            let lines = Arc::new(Mutex::new(String::new()));
+            let heard = Arc::clone(&lines);
+            let messages = Messages::as_lines(move |line| heard.lock().unwrap().push_str(line), Arc::new(|| 0));
+            let router = dressed(routes.clone(), no_core(), LOOPBACK);
+            let answered = get(router, path).with_subscriber(tracing_subscriber::registry().with(messages));
+            let (status, headers, body) = answered.await;
+            assert_eq!(status, 500);
+            let id = headers["x-request-id"].to_str().unwrap();
+            assert!(body.starts_with(beginning) && body.contains(id), "{body}");
+            assert!(headers.contains_key("content-security-policy"));
+            let lines = lines.lock().unwrap();
+            assert!(lines.contains("\"broke\"") && lines.contains(&format!("\"request_id\":\"{id}\"")), "{lines}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument;
 
 /// What pages may load: our own files only, no inline script or style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -38,7 +39,8 @@ pub async fn set(State(tls): State<bool>, mut request: Request, next: Next) -> R
     let path = request.uri().path();
     let is_static = path.starts_with("/static/") || path.starts_with("/favicon.");
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("request", id = id.0);
+    let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));

@@ -29,6 +29,12 @@ impl Frame<'_> {
         self.context.phase == Phase::Error
     }
 
+    /// Whether the bot is closing what is open, and will be done with it by itself.
+    fn is_closing(&self) -> bool {
+        let closing = ["graceful_closing_positions", "emergency_closing_positions", "shutdown_triggered"];
+        closing.contains(&self.context.bot_state.as_str())
+    }
+
     /// The state as people read it.
     fn state(&self) -> String {
         self.context.bot_state.replace('_', " ")

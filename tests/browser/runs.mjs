@@ -50,8 +50,22 @@ await quiet('a sweep is started, followed and read', async () => {
   await page.fill('[name="from"]', '2000-01-03');
   await page.fill('[name="to"]', '2003-12-31');
   await page.selectOption('[name="method"]', 'grid');
+  await page.waitForSelector('text=Nothing is searched yet');
   await page.fill('[name="space.fast"]', '5..20:5');
+  await page.waitForSelector('text=4 combinations; 4 trials will run.');
+  await page.fill('[name="space.slow"]', '30..90:');
+  await page.waitForSelector('[name="space.slow"][aria-invalid="true"]');
   await page.fill('[name="space.slow"]', '30..90:20');
+  await page.waitForSelector('text=16 combinations; 16 trials will run.');
+  await page.fill('[name="where"]', 'fast + slow < 80');
+  // 5, 10, 15 and 20 with each of 30 and 50, and 5 with 70.
+  await page.waitForSelector('text=9 combinations; 9 trials will run.');
+  await page.fill('[name="where"]', '');
+  await page.fill('[name="trials"]', '7');
+  await page.waitForSelector('text=16 combinations; 7 trials will run.');
+  await page.fill('[name="trials"]', '');
+  await page.waitForSelector('text=16 combinations; 16 trials');
+  assert.equal(await page.locator('[aria-invalid="true"]').count(), 0);
   await look('sweep-form');
   await page.click('text=Start the sweep');
   await page.waitForSelector('text=Taken:');
@@ -65,6 +79,40 @@ await quiet('a sweep is started, followed and read', async () => {
   await page.waitForSelector('text=8 of 16 trials');
   await page.locator('[aria-label="Trials"] button:has-text("Backtest")').first().click();
   await page.waitForSelector('text=Taken:');
+});
+
+await quiet('what is chosen on an axis is what the table shows, by the pointer and by keys', async () => {
+  await page.fill('#filter', 'status=ok');
+  await page.waitForSelector('text=16 of 16 trials');
+  const grip = page.locator('.grip').first();
+  await grip.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await grip.boundingBox();
+  // The upper half of the first axis: 15 and 20 of fast.
+  await page.mouse.move(x + width / 2, y + 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width / 2, y + height / 4, { steps: 3 });
+  await page.mouse.move(x + width / 2, y + height / 2, { steps: 3 });
+  await page.mouse.up();
+  await page.waitForSelector('text=8 of 16 trials');
+  assert.equal(await page.inputValue('#filter'), 'status=ok, fast>=13, fast<=20');
+  const raised = () => page.locator('path.trial.top, path.trial.winner').count();
+  assert.equal(await raised(), 8);
+  assert.equal(await page.locator('path.trial.out').count(), 8);
+  await look('sweep-chosen');
+  await page.selectOption('.choose select', { label: 'slow' });
+  await page.fill('.choose input >> nth=0', '50');
+  await page.fill('.choose input >> nth=1', '70');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('text=4 of 16 trials');
+  await page.waitForSelector('text=4 of 16 lines');
+  assert.equal(await raised(), 4);
+  await page.locator('.choices button').first().click();
+  await page.waitForSelector('text=8 of 16 trials');
+  // A click on the axis chooses all of it again.
+  const second = await page.locator('.grip').nth(1).boundingBox();
+  await page.mouse.click(second.x + second.width / 2, second.y + second.height / 2);
+  await page.waitForSelector('text=16 of 16 trials');
+  assert.equal(await page.inputValue('#filter'), 'status=ok');
 });
 
 await quiet('two runs are compared', async () => {

@@ -49,6 +49,21 @@ await check('slices, parallel coordinates and history answer to keys', async () 
   await close();
 });
 
+await check('what is chosen on an axis is what the table has', async () => {
+  const { page, faults, close } = await open();
+  const all = await page.locator('#trial-count').innerText();
+  await page.fill('.choose input >> nth=1', '12');
+  await page.click('.choose button');
+  assert.notEqual(await page.locator('#trial-count').innerText(), all);
+  assert.ok(await page.locator('path.trial.out').count() > 0);
+  await axe(page, 'with a choice');
+  await page.locator('.choices button').click();
+  assert.equal(await page.locator('#trial-count').innerText(), all);
+  assert.equal(await page.locator('path.trial.out').count(), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 await check('the table of trials sorts and filters', async () => {
   const { page, close } = await open();
   const first = () => page.locator('#trial-table tbody tr').first().innerText();

@@ -79,6 +79,14 @@ impl Bot {
         assert_eq!(self.form(Op::Login, &[("username", "alice"), ("password", PASSWORD)]).status, 303);
     }
 
+    /// Changes settings of the bot.
+    fn set(&self, values: &Value) {
+        let settings = self.get(Op::Settings, &[], "").body;
+        let body = json!({ "version": settings["version"], "values": values });
+        let reply = self.answer(self.request(Op::SettingsPut, &[], "", "application/json", body.to_string()));
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+
     /// The core ends as it does on SIGTERM; the folder stays.
     fn stop(self) -> TempDir {
         self.runtime.block_on(self.core.jobs.stop());
@@ -498,12 +506,58 @@ fn the_settings_bind_searches_from_the_browser() {
     let job = bot.end(Op::Sweep, &id, "finished");
     assert_eq!(job["sweep"]["from"], "2001-12-03", "30 days up to 2001-12-31, a Sunday before the first session");
     assert_eq!(job["sweep"]["method"], "grid");
-    let settings = bot.get(Op::Settings, &[], "").body;
-    let off = json!({"version": settings["version"], "values": {"ENABLE_STRATEGY_OPTIMIZER": false}});
-    let reply = bot.answer(bot.request(Op::SettingsPut, &[], "", "application/json", off.to_string()));
-    assert_eq!(reply.status, 200, "{}", reply.body);
+    bot.set(&json!({"ENABLE_STRATEGY_OPTIMIZER": false}));
     let reply = bot.post(Op::SweepSubmit, &[], &spec);
     assert_eq!((reply.status, &reply.body["error"]["code"]), (409, &json!("optimizer_disabled")));
+}
+
+#[test]
+fn a_search_goes_to_the_folder_of_the_settings_and_is_found_there() {
+    let bot = Bot::new();
+    bot.set(&json!({"OPTIMIZER_OUTPUT_DIR": "backtest_results/spring/first/"}));
+    let mut spec = sweep();
+    spec["space"] = json!({"fast": "2|3|4"});
+    spec["method"] = json!("grid");
+    let id = bot.submit(Op::SweepSubmit, &spec);
+    let job = bot.end(Op::Sweep, &id, "finished");
+    let name = job["run_id"].as_str().expect("a run");
+    assert!(bot.results().join("spring/first").join(name).join("summary.json").is_file());
+    assert_eq!(bot.get(Op::Sweeps, &[], "").body["runs"][0]["run_id"], name);
+    let trial = bot.submit(Op::BacktestSubmit, &json!({"from_trial": format!("{name}/1")}));
+    bot.end(Op::Backtest, &trial, "finished");
+    bot.set(&json!({"OPTIMIZER_OUTPUT_DIR": "storage/keys"}));
+    let reply = bot.post(Op::SweepSubmit, &[], &spec);
+    assert_eq!((reply.status, &reply.body["error"]["code"]), (409, &json!("output_dir")), "{}", reply.body);
+}
+
+#[test]
+fn a_check_of_a_sweep_counts_and_queues_nothing() {
+    let bot = Bot::new();
+    let mut spec = sweep();
+    spec["method"] = json!("grid");
+    spec["space"] = json!({"fast": "2..5:1", "slow": "3..6:1"});
+    for key in ["trials", "param"] {
+        spec.as_object_mut().expect("an object").shift_remove(key);
+    }
+    let check = |spec: &Value| bot.post(Op::SweepCheck, &[], spec);
+    let found = |spec: &Value| {
+        let reply = check(spec);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        (reply.body["trials"].clone(), reply.body["combinations"].clone())
+    };
+    assert_eq!(found(&spec), (json!(16), json!({"count": 16, "exact": true})));
+    // Of 4 by 4 pairs, 3 have equal values and 3 are the wrong way round.
+    spec["where"] = json!(["fast < slow"]);
+    assert_eq!(found(&spec), (json!(10), json!({"count": 10, "exact": true})));
+    spec["trials"] = json!(4);
+    assert_eq!(found(&spec), (json!(4), json!({"count": 10, "exact": true})));
+    (spec["method"], spec["space"]) =
+        (json!("random"), json!({"fast": "2..5:1", "slow": "3..6:1", "weight": "0.1..0.9"}));
+    assert_eq!(found(&spec), (json!(4), Value::Null));
+    spec["space"] = json!({"fast": "5..2"});
+    let reply = check(&spec);
+    assert_eq!((reply.status, reply.body["error"]["fields"]["space"].is_string()), (422, true), "{}", reply.body);
+    assert_eq!(bot.get(Op::Sweeps, &[], "").body["total"], 0);
 }
 
 #[test]

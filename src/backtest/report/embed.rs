@@ -10,8 +10,12 @@ pub(crate) const STYLE: &str = concat!(
 );
 
 /// The scripts that all pages share, before their own.
-pub(crate) const SHARED_SCRIPTS: &str =
-    concat!(include_str!("../../../web/static/js/charts.js"), include_str!("../../../web/static/js/page.js"));
+pub(crate) const SHARED_SCRIPTS: &str = concat!(
+    include_str!("../../../web/static/js/charts.js"),
+    include_str!("../../../web/static/js/charts_series.js"),
+    include_str!("../../../web/static/js/charts_bars.js"),
+    include_str!("../../../web/static/js/page.js")
+);
 
 /// Data as JSON, safe inside a `<script>` element: no `<` is left that could end it or open a comment.
 pub(crate) fn to_script(data: &impl Serialize) -> Result<String, serde_json::Error> {

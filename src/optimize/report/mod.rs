@@ -206,7 +206,10 @@ fn page(dir: &Path, sweep: &SweepFile, summary: &Json, payload: &Payload, all: u
     Ok(Page {
         style: STYLE,
         charts: SHARED_SCRIPTS,
-        script: include_str!("../../../web/static/js/sweep_figures.js"),
+        script: concat!(
+            include_str!("../../../web/static/js/figures.js"),
+            include_str!("../../../web/static/js/sweep_figures.js")
+        ),
         data: to_script(payload).map_err(internal)?,
         title: list(&summary["strategies"]).join(", "),
         subtitle: format!(

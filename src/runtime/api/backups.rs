@@ -14,10 +14,10 @@ use crate::runtime::input::Input;
 use crate::runtime::protocol::{CookieChange, Reply, Secret};
 use crate::runtime::reply::Refusal;
 use crate::runtime::start;
-use crate::runtime::transfer::{Sending, receive};
+use crate::runtime::transfer::{Receiving, Sending};
 use crate::settings::Key;
 use crate::vault::audit::Action;
-use crate::vault::backups::{BackupInfo, BackupKind, Cost, Protection};
+use crate::vault::backups::{BackupInfo, BackupKind, Cost, Import, Protection};
 use crate::vault::{Keys, VaultError, backups};
 
 #[derive(Deserialize)]
@@ -144,13 +144,20 @@ pub async fn upload(
 ) -> Result<Reply, Refusal> {
     let Upload { current_password } = input.json()?;
     core.reauthenticate(caller, current_password.as_ref()).await?;
+    let import = match arrive(core, from).await {
+        Ok(import) => import,
+        Err(refusal) => {
+            let (by, code) = (Arc::clone(caller), refusal.code);
+            core.work(move |house| house.note(&by, Action::BackupCreate, "portable", "upload failed", code)).await?;
+            return Err(refusal);
+        }
+    };
     let _alone = core.upkeep_alone()?;
-    let content = receive(from, backups::MOST_BYTES).await?;
     let by = Arc::clone(caller);
     core.work(move |house| {
-        let detail = json!({ "bytes": content.len() });
+        let detail = json!({ "bytes": import.bytes() });
         let _recorded = house.record(&by, Action::BackupCreate, "portable", "upload begun", detail)?;
-        match backups::import(&house.disk, &content, by.now) {
+        match import.adopt(by.now) {
             Ok(info) => {
                 house.note(&by, Action::BackupCreate, &info.name, "uploaded", Value::Null);
                 Ok(Reply::with_status(201, info))
@@ -162,6 +169,27 @@ pub async fn upload(
         }
     })
     .await?
+}
+
+/// Takes in a file while it arrives, onto the disk and away from the event loop. One at a time, so that no more than one
+/// such file takes the room of a backup.
+async fn arrive(core: &Arc<Core>, from: &mut (impl AsyncRead + Unpin)) -> Result<Import, Refusal> {
+    let busy = || Refusal::conflict("busy", "Another backup is being uploaded. Try again in a moment.").retry_after(2);
+    let _alone = core.uploading.try_lock().map_err(|_| busy())?;
+    let disk = core.with(|house| house.disk.clone());
+    let mut import = on_disk(move || Import::begin(&disk)).await?;
+    let mut receiving = Receiving::new(from, backups::MOST_BYTES);
+    while let Some(part) = receiving.next().await? {
+        import = on_disk(move || import.append(&part).map(|()| import)).await?;
+    }
+    Ok(import)
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| Refusal::internal("The upload failed inside the program."))??)
 }
 
 /// `POST /api/v1/backups/{name}/restore`. The passphrase is worked on without the lock. All sessions end: users and

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::settings::impossible_shorts;
@@ -32,11 +33,28 @@ struct Change {
 }
 
 /// What was typed into a field; numbers may come as such.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Typed {
-    Text(Secret),
-    Number(u64),
+struct Typed(SecretString);
+
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Typed, D::Error> {
+        struct Value;
+        impl Visitor<'_> for Value {
+            type Value = Typed;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or a whole number")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Typed, E> {
+                Ok(Typed(SecretString::from(Box::<str>::from(text))))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Typed, E> {
+                Ok(Typed(SecretString::from(number.to_string())))
+            }
+        }
+        deserializer.deserialize_any(Value)
+    }
 }
 
 /// The configuration by field. What cannot be read counts as empty.
@@ -169,13 +187,9 @@ fn given(
 ) -> Result<BTreeMap<&'static str, SecretString>, BTreeMap<String, String>> {
     let mut given = BTreeMap::new();
     let mut wrong = BTreeMap::new();
-    for (name, typed) in values {
+    for (name, Typed(text)) in values {
         let belongs = |field: &&Field| {
             field.name == name && (field.group == group || (group == Group::Identity && field.group == Group::Broker))
-        };
-        let text = match typed {
-            Typed::Text(text) => text.into_inner(),
-            Typed::Number(number) => SecretString::from(number.to_string()),
         };
         let value = text.expose_secret();
         let fault = match FIELDS.iter().find(belongs) {

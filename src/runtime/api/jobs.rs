@@ -14,6 +14,7 @@ use crate::runtime::protocol::Reply;
 use crate::runtime::reply::Refusal;
 use crate::settings::{Key, Settings};
 use crate::vault::audit::Action;
+use crate::vault::layout::RESULTS;
 
 /// Jobs and results of a page of the list, when nothing is said.
 const USUAL_PAGE: u64 = 50;
@@ -73,6 +74,16 @@ pub async fn submit(core: &Arc<Core>, list: List, caller: &Arc<Caller>, input: &
         SubmitError::Disk(_) => Refusal::internal("The disk refused to take the job."),
     })?;
     Ok(Reply::with_status(202, json!({ "id": id })))
+}
+
+/// `POST /api/v1/sweeps/check`: whether such a sweep would be taken, and how much it would be.
+pub async fn check(core: &Arc<Core>, list: List, input: &Input) -> Result<Reply, Refusal> {
+    let mut given: Map<String, Value> = input.json()?;
+    let kind = kind_of(list, &mut given)?;
+    let settings = core.work(|house| house.settings().map(|stored| stored.settings.clone())).await??;
+    let arguments = arguments(&core.jobs, kind, &given, &settings)?;
+    let found = core.jobs.check(kind, &arguments).await.map_err(|error| invalid(&error))?;
+    Ok(Reply::json(found))
 }
 
 /// `POST /api/v1/backtests/{id}/cancel`, the same for sweeps.
@@ -239,15 +250,22 @@ fn kind_of(list: List, given: &mut Map<String, Value>) -> Result<Kind, Refusal> 
     }
 }
 
-/// The arguments of a child: what differs from the defaults in the settings of the bot, what was posted, and the days
-/// that a search from the browser looks back when it does not say from when.
+/// The arguments of a child: what differs from the defaults in the settings of the bot, what was posted, where the
+/// result goes, and the days that a search from the browser looks back when it does not say from when.
 fn arguments(jobs: &Jobs, kind: Kind, given: &Map<String, Value>, settings: &Settings) -> Result<Vec<String>, Refusal> {
     let datasets =
         results::datasets(jobs.root()).map_err(|_| Refusal::internal("The data sets could not be listed."))?;
     let data = |name: &str| datasets.iter().find(|(known, _)| known == name).map(|(_, data)| data.clone());
     let own = if given.contains_key("from_trial") { Vec::new() } else { changed(settings) };
     let mut all: Vec<String> = own.into_iter().map(|line| format!("--set={line}")).collect();
-    all.extend(spec::arguments(kind, given, data).map_err(Refusal::invalid)?);
+    let sweep = |id: &str| results::find(jobs.root(), id).map(|stored| stored.path);
+    all.extend(spec::arguments(kind, given, data, sweep).map_err(Refusal::invalid)?);
+    let out = match kind.is_search() {
+        true => results::output_folder(jobs.root(), settings.text(Key::OptimizerOutputDir))
+            .map_err(|why| Refusal::conflict("output_dir", format!("OPTIMIZER_OUTPUT_DIR cannot be used: {why}")))?,
+        false => RESULTS.to_string(),
+    };
+    all.push(format!("--out={out}"));
     if kind.is_search() && given.get("from").is_none_or(Value::is_null) {
         all.push(format!("--last-days={}", settings.int(Key::OptimizerBacktestLookbackDays)));
     }

@@ -45,7 +45,7 @@ fn rotated(house: &mut House, caller: &Caller, category: Category) -> Result<Rep
     let (disk, actor, now) = (house.disk.clone(), caller.actor(), caller.now);
     // The keys in memory may be older than what is wrong on the disk: a lost key must be seen as lost.
     let (keys, _) = Keys::open(&disk)?;
-    house.keys = keys;
+    house.take_keys(keys);
     let rotated = rotation::rotate(&disk, &mut house.keys, &mut house.audit, category, &actor, now)?;
     house.forget_settings();
     provisioning::refill(house, category, now)

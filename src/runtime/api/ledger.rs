@@ -47,7 +47,7 @@ struct DraftLine {
 
 /// Money as it is sent: a decimal string, or a number as it stands there.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected an amount such as 12.50")]
 enum Amount {
     Text(String),
     Number(Number),

@@ -12,9 +12,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::results::{self, StoredKind, TUNING};
+use super::results::{self, StoredKind};
 use super::{End, Job, Jobs, Kind, Report, spec};
-use crate::vault::layout::RESULTS;
 
 /// How long a child that is asked to end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,7 +93,6 @@ async fn run(jobs: &Jobs, job: &Job) -> Option<End> {
         (Kind::Backtest | Kind::WalkForward, Some(_)) => return Some(End::Finished),
         _ => arguments.extend(job.arguments.iter().cloned()),
     }
-    arguments.push(format!("--out={}", if job.kind.is_search() { TUNING } else { RESULTS }));
     arguments.push("--quiet".to_string());
     match start(jobs, &arguments, Stdio::null()) {
         Ok(child) => follow(jobs, child).await,
@@ -231,8 +229,7 @@ impl Jobs {
     pub async fn check(&self, kind: Kind, arguments: &[String]) -> Result<Value, QueryError> {
         let mut all = vec![kind.command().to_string()];
         all.extend(arguments.iter().cloned());
-        // Trials of sweeps are looked for in the results.
-        all.extend([format!("--out={RESULTS}"), "--check".to_string()]);
+        all.push("--check".to_string());
         let answer = self.ask(&all).await?;
         Ok(serde_json::from_slice(&answer).unwrap_or(Value::Null))
     }

@@ -11,8 +11,8 @@ use crate::backtest::store::{
 use crate::data::NAMED_SETS;
 use crate::vault::layout::{DATASETS, RESULTS};
 
-/// Where searches from the browser lie.
-pub const TUNING: &str = "backtest_results/strategy_tuning";
+/// Folders between the results and a result, at most.
+const MOST_LEVELS: usize = 3;
 
 /// The kind of a result folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,24 +88,60 @@ impl Stored {
     }
 }
 
-/// The result folders of a data folder, newest first.
+/// The kind of result that lies in a folder.
+fn kind_of(folder: &Path) -> Option<StoredKind> {
+    let kinds = [StoredKind::Run, StoredKind::Sweep, StoredKind::WalkForward];
+    kinds.into_iter().find(|kind| folder.join(kind.mark()).is_file())
+}
+
+/// The result folders of a data folder, newest first: those in the folder for results, and in folders in it.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub fn list(root: &Path) -> io::Result<Vec<Stored>> {
     let mut found = Vec::new();
-    for folder in [RESULTS, TUNING] {
-        for name in names(&root.join(folder))? {
+    let mut folders = vec![(RESULTS.to_string(), 0)];
+    while let Some((folder, level)) = folders.pop() {
+        for name in names(&root.join(&folder))? {
             let path = format!("{folder}/{name}");
-            let is = |kind: &StoredKind| root.join(&path).join(kind.mark()).is_file();
-            let kinds = [StoredKind::Run, StoredKind::Sweep, StoredKind::WalkForward];
-            if let Some(kind) = kinds.into_iter().find(is).filter(|_| is_id(&name)) {
-                found.push(Stored { name, path, kind });
+            match kind_of(&root.join(&path)) {
+                Some(kind) if is_id(&name) => found.push(Stored { name, path, kind }),
+                None if level < MOST_LEVELS && is_folder(&root.join(&path)) => folders.push((path, level + 1)),
+                _ => {}
             }
         }
     }
     found.sort_by(|a, b| b.name.cmp(&a.name));
     Ok(found)
+}
+
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|data| data.is_dir())
+}
+
+/// The folder for searches from the browser, relative to the data folder: OPTIMIZER_OUTPUT_DIR, where their results can
+/// be found again by [`list`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn output_folder(root: &Path, setting: &str) -> Result<String, String> {
+    let parts: Vec<&str> = setting.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let below = parts.strip_prefix(&[RESULTS]);
+    let fits = below.is_some_and(|below| below.len() <= MOST_LEVELS && below.iter().all(|part| !part.starts_with('.')));
+    if setting.starts_with('/') || !fits {
+        return Err(format!(
+            "it is {setting}; searches from the browser go to {RESULTS}/ or to a folder in it, at most {MOST_LEVELS} deep"
+        ));
+    }
+    let mut folder = String::from(RESULTS);
+    for part in parts.into_iter().skip(1) {
+        folder = format!("{folder}/{part}");
+        let path = root.join(&folder);
+        if kind_of(&path).is_some() || (path.exists() && !is_folder(&path)) {
+            return Err(format!("it is {setting}, and {folder} is a result or no folder"));
+        }
+    }
+    Ok(folder)
 }
 
 /// The result folder of that name.
@@ -169,14 +205,36 @@ mod tests {
         file("backtest_results/.partial-x/run.json");
         file("backtest_results/a.b/run.json");
         file("backtest_results/other/file.txt");
+        file("backtest_results/mine/2026/spring/20251231T000000Z-dd/sweep.json");
+        file("backtest_results/mine/2026/spring/deep/20251230T000000Z-ee/sweep.json");
+        file("backtest_results/20260101T000000Z-aa/inner/20250101T000000Z-ff/run.json");
         let found = list(root.path()).unwrap();
         let names: Vec<&str> = found.iter().map(|stored| stored.name.as_str()).collect();
-        assert_eq!(names, ["20260103T000000Z-cc-2", "20260102T000000Z-bb", "20260101T000000Z-aa"]);
+        assert_eq!(
+            names,
+            ["20260103T000000Z-cc-2", "20260102T000000Z-bb", "20260101T000000Z-aa", "20251231T000000Z-dd"]
+        );
         let files: Vec<&str> = found[2].files(root.path()).into_iter().map(|(name, _)| name).collect();
         assert_eq!(files, ["run.json", "summary.json"]);
         assert!(!found[1].is_finished(root.path()) && found[2].is_finished(root.path()));
+        assert_eq!(found[3].path, "backtest_results/mine/2026/spring/20251231T000000Z-dd");
         for name in ["..", "../secrets", ".partial-x", "a.b", "other", ""] {
             assert_eq!(find(root.path(), name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn searches_go_where_they_are_found_again_and_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let result = "backtest_results/20260101T000000Z-aa";
+        fs::create_dir_all(root.path().join(result)).unwrap();
+        fs::write(root.path().join(result).join("run.json"), "{}").unwrap();
+        let folder = |setting: &str| output_folder(root.path(), setting);
+        assert_eq!(folder("backtest_results/strategy_tuning/").unwrap(), "backtest_results/strategy_tuning");
+        assert_eq!(folder("./backtest_results//a/b/c").unwrap(), "backtest_results/a/b/c");
+        assert_eq!(folder("backtest_results").unwrap(), "backtest_results");
+        for wrong in ["tuning", "storage/keys", "/tmp", "", "backtest_results/a/b/c/d", "backtest_results/.x", result] {
+            assert!(folder(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
     }
 

@@ -74,6 +74,7 @@ pub const FIELDS: &[Field] = fields! {
     "latency_ms" = "latency-ms" One ALL,
     "participation" = "participation" One ALL,
     "limit_penetrate" = "limit-penetrate" Flag ALL,
+    "whole_shorts" = "whole-shorts" Flag ALL,
     "cash" = "cash" One ALL,
     "account" = "account" One ALL,
     "initial_margin" = "initial-margin" One ALL,
@@ -109,7 +110,7 @@ const MOST_ARGUMENTS: usize = 64 * 1024;
 pub type Wrong = BTreeMap<String, String>;
 
 /// The arguments of a posted specification, without the command itself. `data`: from a name to what `--data` takes, if
-/// there is a data set of that name.
+/// there is a data set of that name. `sweep`: from an id to the folder of a sweep, if there is one.
 ///
 /// # Errors
 /// By key, what is wrong with it.
@@ -117,6 +118,7 @@ pub fn arguments(
     kind: Kind,
     spec: &Map<String, Value>,
     data: impl Fn(&str) -> Option<String>,
+    sweep: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<String>, Wrong> {
     let mut wrong = Wrong::new();
     for key in spec.keys() {
@@ -131,7 +133,7 @@ pub fn arguments(
     let mut arguments = Vec::new();
     for field in FIELDS {
         let Some(value) = spec.get(field.key).filter(|value| !value.is_null()) else { continue };
-        match values(field, value, &data) {
+        match values(field, value, &data, &sweep) {
             Ok(values) => arguments.extend(values.into_iter().map(|value| match value {
                 Some(value) => format!("--{}={value}", field.option),
                 None => format!("--{}", field.option),
@@ -148,7 +150,12 @@ pub fn arguments(
 }
 
 /// The values of one key; `None`: the option has no value.
-fn values(field: &Field, value: &Value, data: &impl Fn(&str) -> Option<String>) -> Result<Vec<Option<String>>, String> {
+fn values(
+    field: &Field,
+    value: &Value,
+    data: &impl Fn(&str) -> Option<String>,
+    sweep: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<Option<String>>, String> {
     let list = |value: &Value| match value {
         Value::Array(all) if all.len() > MOST_VALUES => Err(format!("At most {MOST_VALUES} values.")),
         Value::Array(all) => all.iter().map(text).collect(),
@@ -187,15 +194,13 @@ fn values(field: &Field, value: &Value, data: &impl Fn(&str) -> Option<String>) 
         }
         Shape::Trial => {
             let trial = text(value)?;
-            let parts = trial.split_once('/');
-            let fits = |(id, number): (&str, &str)| {
+            let fits = |(id, number): &(&str, &str)| {
                 super::is_id(id) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
             };
-            if parts.is_some_and(fits) {
-                Ok(vec![Some(trial)])
-            } else {
-                Err("Expected the id of a sweep, '/', and the number of a trial.".to_string())
-            }
+            let unknown = || "Expected the id of a sweep, '/', and the number of a trial.".to_string();
+            let (id, number) = trial.split_once('/').filter(fits).ok_or_else(unknown)?;
+            let folder = sweep(id).ok_or_else(|| "There is no sweep of that id.".to_string())?;
+            Ok(vec![Some(format!("{folder}/{number}"))])
         }
     }
 }
@@ -231,7 +236,8 @@ mod tests {
 
     fn given(kind: Kind, spec: Value) -> Result<Vec<String>, Wrong> {
         let data = |name: &str| (name == "wiki_daily").then(|| name.to_string());
-        arguments(kind, spec.as_object().unwrap(), data)
+        let sweep = |id: &str| (id == "a-1").then(|| format!("backtest_results/{id}"));
+        arguments(kind, spec.as_object().unwrap(), data, sweep)
     }
 
     #[test]
@@ -283,10 +289,13 @@ mod tests {
             assert!(given(Kind::Backtest, json!({"param": {text: 1}})).is_err(), "{text:?}");
             assert!(given(Kind::Backtest, json!({"param": {"fast": text}})).is_err(), "{text:?}");
         }
-        for trial in ["../x/1", "a/b/1", "a/-1", "a/", "/1", "a", "a/1x"] {
+        for trial in ["b-1/1", "../x/1", "a/b/1", "a/-1", "a/", "/1", "a", "a/1x"] {
             assert!(given(Kind::Backtest, json!({"from_trial": trial})).is_err(), "{trial}");
         }
-        assert_eq!(given(Kind::Backtest, json!({"from_trial": "a-1/17"})).unwrap(), ["--from-trial=a-1/17"]);
+        assert_eq!(
+            given(Kind::Backtest, json!({"from_trial": "a-1/17"})).unwrap(),
+            ["--from-trial=backtest_results/a-1/17"]
+        );
     }
 
     #[test]

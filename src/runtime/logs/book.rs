@@ -92,7 +92,7 @@ impl Record {
     }
 
     /// The line, with what looks like a secret masked.
-    fn line(&self, csv: bool) -> String {
+    pub(super) fn line(&self, csv: bool) -> String {
         let utc = format_time(self.utc);
         let (level, message) = (self.level.word(), redacted(&self.message));
         let detail: Map<String, Value> =

@@ -1,6 +1,6 @@
 //! Messages of the program itself (`tracing`) as lines of the logs, and panics with the request that they ended.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
@@ -17,17 +17,24 @@ use crate::runtime::Clock;
 /// Where panics are reported to.
 const PANIC: &str = "panic";
 
-/// Writes messages into `core.log`, errors into `error_tracebacks.log`. The id of the request is that of the span
-/// `request` in which a message was given.
+/// Takes a record for a log.
+type Write = dyn Fn(LogName, &Record) + Send + Sync;
+
+/// Writes messages as lines of a log. The id of the request is that of the span `request` in which a message was given.
 pub struct Messages {
-    book: Arc<LogBook>,
+    write: Box<Write>,
     clock: Clock,
 }
 
 impl Messages {
-    /// For a book.
+    /// Into `core.log` of a book, errors into `error_tracebacks.log`.
     pub fn new(book: Arc<LogBook>, clock: Clock) -> Messages {
-        Messages { book, clock }
+        Messages { write: Box::new(move |log, record| book.write(log, record)), clock }
+    }
+
+    /// To whoever has no book: each line as JSON, with its end.
+    pub fn as_lines(write: impl Fn(&str) + Send + Sync + 'static, clock: Clock) -> Messages {
+        Messages { write: Box::new(move |_, record| write(&record.line(false))), clock }
     }
 }
 
@@ -64,7 +71,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Messages {
             record.detail.insert("request_id".to_string(), json!(id));
         }
         let log = if level == Level::Error { LogName::ErrorTracebacks } else { LogName::Core };
-        self.book.write(log, &record);
+        (self.write)(log, &record);
     }
 }
 
@@ -124,5 +131,20 @@ mod tests {
         assert!(errors.contains("\"request_id\":\"00ff\"") && errors.contains("x.rs:1"), "{errors}");
         assert!(!errors.contains("hunter2"));
         assert_eq!(read("core.log").lines().count(), 1);
+    }
+
+    #[test]
+    fn without_a_book_a_message_is_a_line_of_json_without_secrets() {
+        let lines = Arc::new(std::sync::Mutex::new(String::new()));
+        let heard = Arc::clone(&lines);
+        let messages = Messages::as_lines(move |line| heard.lock().unwrap().push_str(line), Arc::new(|| 0));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(messages), || {
+            let span = tracing::info_span!("request", id = "00ff");
+            span.in_scope(|| tracing::error!(target: "panic", place = "x.rs:1", "broke with password=hunter2"));
+        });
+        let lines = lines.lock().unwrap();
+        let line: Value = serde_json::from_str(lines.strip_suffix('\n').unwrap()).unwrap();
+        assert_eq!(line["message"], "broke with password=[REDACTED]");
+        assert_eq!(line["detail"], json!({ "place": "x.rs:1", "request_id": "00ff" }));
     }
 }

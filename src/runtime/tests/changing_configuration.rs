@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::harness::{ADMIN, Bot, PASSWORD, wrong};
 use crate::runtime::Op;
+use crate::vault::tests::harness::NOW;
 use crate::vault::{SecretFile, secrets};
 
 fn put(bot: &Bot, category: &str, values: &Value) -> crate::runtime::protocol::Reply {
@@ -59,6 +60,7 @@ fn what_is_wrong_changes_nothing() {
         ("identity", json!({ "broker_code": "NOBODY" }), "broker_code"),
         ("login", json!({ "session_timeout": 1 }), "session_timeout"),
         ("alerts", json!({ "sms_to": "x\ny" }), "sms_to"),
+        ("alerts", json!({ "sms_from": "x", "sms_to": ["x"] }), "values.sms_to"),
         ("network", json!({ "public_origin": "x".repeat(600) }), "public_origin"),
     ] {
         let reply = put(&bot, category, &values);
@@ -162,4 +164,36 @@ fn a_change_of_several_files_is_whole_after_a_stop_at_any_step() {
             break;
         }
     }
+}
+
+/// Every request asks who the bot is and how it is reached; the files are not decrypted for each.
+#[test]
+fn identity_and_public_origin_are_read_once_and_again_when_they_may_be_others() {
+    let bot = Bot::fresh();
+    let names = |bot: &Bot| bot.core.with(|house| (house.identity(), house.public_origin()));
+    assert_eq!(names(&bot), (String::new(), None));
+    bot.browser().form(Op::ConfigurationSubmit, &super::harness::CONFIGURATION);
+    bot.provision();
+    bot.register();
+    assert_eq!(names(&bot), ("ACME_US_SIM_BOT1".to_string(), None));
+    assert_eq!(put(&bot, "network", &json!({ "public_origin": "https://bot.example.com" })).status, 200);
+    assert_eq!(names(&bot).1.as_deref(), Some("https://bot.example.com"));
+    let backup = bot.logged_in(ADMIN).json(Op::BackupCreate, &[], &json!({ "kind": "full" })).body["name"].clone();
+    assert_eq!(put(&bot, "identity", &json!({ "bot_id": "BOT2" })).status, 200);
+    assert_eq!(put(&bot, "network", &json!({ "public_origin": "" })).status, 200);
+    assert_eq!(names(&bot), ("ACME_US_SIM_BOT2".to_string(), None));
+    let restore = json!({ "current_password": PASSWORD });
+    let params = [("name", backup.as_str().unwrap())];
+    assert_eq!(bot.logged_in(ADMIN).json(Op::BackupRestore, &params, &restore).status, 200);
+    let restored = ("ACME_US_SIM_BOT1".to_string(), Some("https://bot.example.com".to_string()));
+    assert_eq!(names(&bot), restored);
+    let rotate = json!({ "current_password": PASSWORD });
+    let params = [("category", "network")];
+    assert_eq!(bot.logged_in(ADMIN).json(Op::KeyRotate, &params, &rotate).status, 200);
+    assert_eq!(names(&bot), restored);
+    // What is changed by hand is not looked at for every request, but when everything is checked.
+    std::fs::write(bot.folder.path().join(SecretFile::NetworkConfig.path()), "x").unwrap();
+    assert_eq!(names(&bot), restored);
+    assert_eq!(bot.core.with(|house| crate::runtime::start::checks(house, NOW)).len(), 1);
+    assert_eq!(names(&bot), ("ACME_US_SIM_BOT1".to_string(), None));
 }

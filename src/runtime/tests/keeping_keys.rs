@@ -130,6 +130,48 @@ fn a_portable_backup_leaves_and_comes_back() {
     assert_eq!(bot.logged_in(ADMIN).get(Op::Backups).body["backups"].as_array().unwrap().len(), 2);
 }
 
+/// Of a backup that is still arriving, nothing is in anybody's way but another one.
+#[test]
+fn while_a_backup_arrives_keys_and_backups_can_be_worked_on() {
+    use crate::runtime::protocol::{Verb, write_frame};
+    let bot = Bot::registered();
+    let mut browser = bot.logged_in(ADMIN);
+    let password = json!({ "current_password": PASSWORD });
+    let request = || {
+        let request = browser.request(Op::BackupUpload, &[], "application/json", password.to_string());
+        crate::runtime::protocol::Request { verb: Verb::Transfer, ..request }
+    };
+    let (uploading, other) = (request(), request());
+    let (mut ours, mut theirs) = tokio::io::duplex(1 << 20);
+    let core = std::sync::Arc::clone(&bot.core);
+    let mut upload = None;
+    bot.block_on(async {
+        upload = Some(tokio::spawn(async move { core.transfer(uploading, &mut theirs).await.reply }));
+        let first = b"tbot-portable-1 scrypt log_n=10 r=8 p=1 salt=00112233445566778899aabbccddeeff\ngAA";
+        write_frame(&mut ours, first).await.unwrap();
+    });
+    let upload = upload.unwrap();
+    let drafts = || {
+        let names = std::fs::read_dir(bot.folder.path().join("storage/backups")).unwrap();
+        names.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp")).count()
+    };
+    while drafts() == 0 {
+        assert!(!upload.is_finished(), "it was refused");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let refused = bot.transfer(other, &[b"x", b""]).0;
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (409, &json!("busy")));
+    assert_eq!(browser.json(Op::BackupCreate, &[], &json!({ "kind": "full" })).status, 201);
+    assert_eq!(browser.get(Op::Backups).body["backups"].as_array().unwrap().len(), 1, "it is no backup yet");
+    bot.block_on(async {
+        write_frame(&mut ours, b"AAA").await.unwrap();
+        write_frame(&mut ours, b"").await.unwrap();
+    });
+    let reply = bot.block_on(upload).unwrap();
+    assert_eq!((reply.status, &reply.body["bytes"]), (201, &json!(84)), "{}", reply.body);
+    assert_eq!(drafts(), 0);
+}
+
 #[test]
 fn a_wrong_passphrase_restores_nothing() {
     let bot = Bot::registered();

@@ -10,7 +10,7 @@ use crate::runtime::Op;
 use crate::vault::tests::harness::assert_sealed;
 
 /// A gateway of this machine that keeps what it is sent.
-fn gateway(bot: &Bot) -> (String, Arc<Mutex<Vec<String>>>) {
+pub(super) fn gateway(bot: &Bot) -> (String, Arc<Mutex<Vec<String>>>) {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&taken);
     let url = bot.block_on(async {
@@ -26,7 +26,7 @@ fn gateway(bot: &Bot) -> (String, Arc<Mutex<Vec<String>>>) {
     (url, taken)
 }
 
-fn configure(bot: &Bot, url: &str) {
+pub(super) fn configure(bot: &Bot, url: &str) {
     let mut browser = bot.logged_in(ADMIN);
     let body = json!({ "current_password": PASSWORD, "values": { "slack_webhook_url": url } });
     let reply = browser.json(Op::ConfigurationPut, &[("category", "alerts")], &body);

@@ -118,7 +118,11 @@ fn a_session_goes_from_the_start_to_the_ledger_with_the_orders_of_its_backtest()
     let status = browser.get(Op::Status).body;
     let trades = status["trades"]["list"].as_array().unwrap().len();
     assert!(trades > 0 && status["trades"]["exits"] == trades && status["mode"].is_null(), "{status}");
-    assert_eq!(status["session"]["running"], false);
+    assert_eq!((&status["session"]["running"], &status["session"]["date"]), (&json!(false), &json!("2024-12-30")));
+    let windows = status["session"]["windows"].as_array().unwrap();
+    assert_eq!(windows.len(), 3);
+    assert!(windows.iter().all(|window| window["part"] == "over"), "{windows:?}");
+    assert_eq!(windows.iter().filter_map(|window| window["exits"].as_u64()).sum::<u64>(), trades as u64);
     let booked = booked(&bot);
     assert_eq!(booked.len(), 2 * trades, "an entry and an exit of each trade");
     assert_eq!(booked.iter().collect::<BTreeSet<_>>().len(), booked.len());
@@ -270,4 +274,57 @@ fn an_order_waits_for_its_confirmation() {
     until_over(&bot);
     assert_eq!(booked(&bot).len(), 2, "only the confirmed one was traded");
     assert!(bot.audited().contains(&format!("order.decide {} confirmed", waiting[0]["id"])));
+}
+
+/// Three dollars of 100,000 are the limit. Without it, MID enters at 15:53, holds until 16:23 and loses 4.93 dollars, and
+/// CLOSE enters four positions after that.
+#[test]
+fn a_loss_at_its_limit_closes_everything_enters_nothing_more_and_is_told() {
+    let bot = bot(AT_ONCE, json!({ "DAILY_LOSS_LIMIT": 0.000_03 }));
+    let (url, told) = super::telling_people::gateway(&bot);
+    super::telling_people::configure(&bot, &url);
+    let mut browser = bot.logged_in(ADMIN);
+    let before = bot.audited().len();
+    start(&mut browser);
+    until_over(&bot);
+    assert_eq!((state(&bot), is_open(&bot)), (BotState::Shutdown, false));
+    let audited = bot.audited();
+    let words = audited[before..].iter().filter_map(|entry| entry.strip_prefix("state.change "));
+    let words: Vec<&str> = words.filter_map(|entry| entry.strip_suffix(" begun")).collect();
+    let closing = ["shutdown_triggered", "emergency_closing_positions", "shutdown"];
+    let (session, end) = words.split_at(words.len() - closing.len());
+    assert_eq!(end, closing);
+    assert_eq!(session, ["analyzing", "trading", "monitoring", "analyzing", "trading", "monitoring"]);
+
+    let orders = orders(&bot);
+    let entries: Vec<&String> = orders.iter().filter(|order| order.contains("side=buy")).collect();
+    assert!(matches!(entries.as_slice(), [entry] if entry.contains("strategy=mid")), "{entries:?}");
+    assert!(orders.last().unwrap().ends_with("reason=daily_loss_limit"), "{orders:?}");
+    assert_eq!(orders, backtest(&bot), "the backtest of the day has the same limit");
+    let status = browser.get(Op::Status).body;
+    assert_eq!(status["session"]["halted"], "DAILY_LOSS_LIMIT");
+    let trades = status["trades"]["list"].as_array().unwrap();
+    assert_eq!(trades.len(), 1);
+    assert_eq!(trades[0]["reason"], "daily loss limit");
+    let times = ["entry_time", "exit_time"].map(|name| trades[0][name].as_str().unwrap().to_string());
+    assert!(times[0] < times[1] && times[1].as_str() < "2024-12-30T16:23:00", "before its holding time: {times:?}");
+    assert_eq!(booked(&bot).len(), 2, "one entry, one exit");
+    assert_eq!(bot.core.with(|house| house.books.as_ref().unwrap().holdings().unwrap().len()), 0);
+
+    let refused = browser.json(Op::ControlStart, &[], &json!({ "mode": "paper" }));
+    assert_eq!(refused.status, 409, "nothing begins before somebody has acknowledged it");
+    let sent = ["critical: All positions are being closed at once", "critical: The bot was stopped for good"];
+    let all_sent = || sent.iter().all(|title| told.lock().unwrap().iter().any(|text| text.contains(title)));
+    bot.block_on(async {
+        let waiting = async {
+            while !all_sent() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(30), waiting);
+        let background = crate::runtime::run_in_background(std::sync::Arc::clone(&bot.core), async {
+            in_time.await.expect("both notices");
+        });
+        background.await;
+    });
 }

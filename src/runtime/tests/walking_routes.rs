@@ -315,3 +315,50 @@ fn halted_a_few_deeds_are_possible_and_no_more() {
     }
     assert!(ROUTES.iter().all(|route| route.kind != Kind::Stream || route.method == Method::Get));
 }
+
+/// A password typed into the wrong field must not come back in an answer, nor in whatever shows or keeps answers.
+#[test]
+fn a_body_that_does_not_fit_is_refused_without_its_values() {
+    const FIELDS: [&str; 24] = [
+        "current_password",
+        "password",
+        "passphrase",
+        "values",
+        "version",
+        "kind",
+        "channel",
+        "mode",
+        "confirm",
+        "username",
+        "email",
+        "role",
+        "disabled",
+        "data",
+        "date",
+        "seconds",
+        "only",
+        "upload_id",
+        "action",
+        "note",
+        "coa_version",
+        "accounts",
+        "lines",
+        "reason",
+    ];
+    let bot = in_phase(Phase::Main);
+    let mut browser = logged_in(&bot, ADMIN);
+    let params = [("id", "1"), ("category", "smtp"), ("name", "x"), ("entry", "1"), ("run", "x")];
+    let mut refused = 0;
+    for route in ROUTES.iter().filter(|route| route.kind == Kind::Api && !route.method.is_safe()) {
+        for field in FIELDS {
+            for value in [r#"["hunter2"]"#, r#"{"smtp_port": ["hunter2"]}"#, r#"[{"code": {"a": "hunter2"}}]"#] {
+                let body = format!("{{\"{field}\": {value}}}");
+                let reply = browser.send(browser.request(route.op, &params, "application/json", body));
+                let text = reply.body.to_string();
+                assert!(!text.contains("hunter2"), "{} {field}: {text}", route.path);
+                refused += usize::from(reply.status == 422);
+            }
+        }
+    }
+    assert!(refused > 500, "{refused}");
+}

@@ -117,6 +117,7 @@ fn connected(wanted: &Wanted, broker: Arc<dyn Broker>, clock: MarketClock) -> Re
     };
     let data = LoadOptions::new(Source::Named(capabilities.name.to_string()));
     let mut spec = RunSpec::of_settings(settings.clone(), data, cash).map_err(unusable)?;
+    spec.whole_shorts = true;
     spec.borrow = Some(InputFile { name: "symbol_universe.json".to_string(), text: borrow });
     let made = Plan::new(&wanted.id, mode, spec, BROKER_GRACE_MS, &parts);
     let symbols: Vec<String> = parts.series.into_iter().map(|(symbol, _)| symbol).collect();

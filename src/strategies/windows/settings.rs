@@ -107,6 +107,8 @@ pub(super) struct WindowSettings {
     pub filters: Filters,
     pub sizing: Sizing,
     pub fractional: bool,
+    /// Whether only whole shares are sold short.
+    pub whole_shorts: bool,
     pub short_type: ShortType,
     pub puts: PutSettings,
     pub rank: Rank,
@@ -132,6 +134,7 @@ impl WindowSettings {
             },
             sizing: sizing(settings),
             fractional: context.fractional,
+            whole_shorts: context.whole_shorts,
             short_type: match settings.text(keys.short_type) {
                 "ShortSell" => ShortType::ShortSell,
                 "LongPut" => ShortType::LongPut,

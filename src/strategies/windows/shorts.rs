@@ -42,8 +42,7 @@ pub(super) fn entry(
 ) -> Option<Entry> {
     let entry = match (side, settings.short_type) {
         (Side::Buy, _) | (_, ShortType::ShortSell) => {
-            // Nobody lends fractions of a share.
-            let fractional = settings.fractional && side == Side::Buy;
+            let fractional = settings.fractional && (side == Side::Buy || !settings.whole_shorts);
             Entry { instrument: symbol, side, qty: whole_shares(dollars, price, fractional), is_direct: true }
         }
         (Side::Sell, ShortType::Disabled) => return None,

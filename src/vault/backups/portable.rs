@@ -31,6 +31,9 @@ const P: u32 = 1;
 /// Shortest and longest passphrase in bytes.
 const PASSPHRASE: std::ops::RangeInclusive<usize> = 12..=1024;
 
+const NO_HEADER: BackupError = BackupError::NotPortable { what: "no first line of parameters" };
+const NO_TOKEN: BackupError = BackupError::NotPortable { what: "no token after the first line" };
+
 /// The logarithm to base 2 of scrypt's cost N.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost(u8);
@@ -66,16 +69,71 @@ pub(super) fn open(content: &[u8], passphrase: &SecretString) -> Result<Zeroizin
     Ok(derive(passphrase, &salt, cost)?.open(token).ok_or(BackupError::WrongPassphrase)?)
 }
 
-/// Whether a file looks like a portable backup.
-pub(super) fn check(content: &[u8]) -> Result<(), BackupError> {
-    split(content).map(drop)
+/// Looks at a file that arrives in parts: whether it is a portable backup, as far as that shows without the passphrase.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// The beginning of the file, until its first line has ended.
+    header: Vec<u8>,
+    header_ended: bool,
+    has_token: bool,
+}
+
+impl Reading {
+    /// Looks at the next part.
+    ///
+    /// # Errors
+    /// No portable backup begins like this.
+    pub(super) fn take(&mut self, mut part: &[u8]) -> Result<(), BackupError> {
+        if !self.header_ended {
+            let room = HEADER_LIMIT - self.header.len();
+            let end = part.iter().take(room).position(|byte| *byte == b'\n');
+            let (line, rest) = part.split_at(end.unwrap_or(part.len().min(room)));
+            self.header.extend_from_slice(line);
+            if end.is_none() {
+                return if self.header.len() < HEADER_LIMIT { Ok(()) } else { Err(NO_HEADER) };
+            }
+            parameters(&self.header)?;
+            self.header_ended = true;
+            part = &rest[1..];
+        }
+        if !is_token(part) {
+            return Err(NO_TOKEN);
+        }
+        self.has_token |= !part.is_empty();
+        Ok(())
+    }
+
+    /// Nothing more comes.
+    ///
+    /// # Errors
+    /// What came is not the whole of a portable backup.
+    pub(super) fn end(&self) -> Result<(), BackupError> {
+        match (self.header_ended, self.has_token) {
+            (false, _) => Err(NO_HEADER),
+            (true, false) => Err(NO_TOKEN),
+            (true, true) => Ok(()),
+        }
+    }
 }
 
 fn split(content: &[u8]) -> Result<(Cost, [u8; 16], &[u8]), BackupError> {
+    let end = content.iter().take(HEADER_LIMIT).position(|byte| *byte == b'\n').ok_or(NO_HEADER)?;
+    let (cost, salt) = parameters(&content[..end])?;
+    let token = &content[end + 1..];
+    if token.is_empty() || !is_token(token) {
+        return Err(NO_TOKEN);
+    }
+    Ok((cost, salt, token))
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'\n'))
+}
+
+/// The cost and the salt of a first line.
+fn parameters(header: &[u8]) -> Result<(Cost, [u8; 16]), BackupError> {
     let wrong = |what| BackupError::NotPortable { what };
-    let end = content.iter().take(HEADER_LIMIT).position(|byte| *byte == b'\n');
-    let end = end.ok_or_else(|| wrong("no first line of parameters"))?;
-    let header = std::str::from_utf8(&content[..end]).map_err(|_| wrong("no first line of parameters"))?;
+    let header = std::str::from_utf8(header).map_err(|_| NO_HEADER)?;
     let fields = header.strip_prefix(MAGIC).ok_or_else(|| wrong("another kind of file"))?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let [log_n, r, p, salt] = fields[..] else { return Err(wrong("other parameters than log_n, r, p and salt")) };
@@ -85,12 +143,7 @@ fn split(content: &[u8]) -> Result<(Cost, [u8; 16], &[u8]), BackupError> {
     let cost = log_n.strip_prefix("log_n=").and_then(|n| n.parse().ok()).and_then(Cost::new);
     let cost = cost.ok_or_else(|| wrong("log_n is not between 10 and 18"))?;
     let salt = salt.strip_prefix("salt=").and_then(unhex).ok_or_else(|| wrong("no salt of 32 hex digits"))?;
-    let token = &content[end + 1..];
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=' | b'\n');
-    if token.is_empty() || !token.iter().all(is_token) {
-        return Err(wrong("no token after the first line"));
-    }
-    Ok((cost, salt, token))
+    Ok((cost, salt))
 }
 
 fn unhex(text: &str) -> Option<[u8; 16]> {

@@ -87,7 +87,7 @@ fn a_portable_backup_restores_into_another_data_folder() {
     let (mut keys, _) = Keys::open(&disk).unwrap();
     make_keys(&mut keys).unwrap();
     disk.write(super::harness::HEAD, keys.get(Category::Audit).unwrap().seal(b"head", NOW).as_bytes()).unwrap();
-    let name = backups::import(&disk, &content, NOW + SECOND).unwrap().name;
+    let name = import(&disk, &[&content], NOW + SECOND).unwrap().name;
     let wrong = SecretString::from("another long passphrase");
     let refused = backups::restore(&disk, &keys, &name, Some(&wrong), NOW).unwrap_err();
     assert!(matches!(refused, VaultError::Backup(BackupError::WrongPassphrase)));
@@ -97,8 +97,92 @@ fn a_portable_backup_restores_into_another_data_folder() {
     assert_readable(&disk, &keys);
     assert_sealed(new.path());
     for content in [&b""[..], b"x\n", b"tbot-portable-1 scrypt log_n=30 r=8 p=1 salt=00\nx", &content[1..]] {
-        let refused = backups::import(&disk, content, NOW + 2 * SECOND).unwrap_err();
+        let refused = import(&disk, &[content], NOW + 2 * SECOND).unwrap_err();
         assert!(matches!(refused, VaultError::Backup(BackupError::NotPortable { .. })), "{refused}");
+    }
+}
+
+/// A backup from elsewhere that arrives in these parts.
+fn import(disk: &Disk, parts: &[&[u8]], now: crate::market::Nanos) -> Result<backups::BackupInfo, VaultError> {
+    let mut import = backups::Import::begin(disk)?;
+    parts.iter().try_for_each(|part| import.append(part))?;
+    import.adopt(now)
+}
+
+/// The names in the folder of backups, temporary ones included.
+fn left(root: &std::path::Path) -> Vec<String> {
+    let names = fs::read_dir(root.join("storage/backups")).unwrap();
+    names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+const HEADER: &[u8] = b"tbot-portable-1 scrypt log_n=10 r=8 p=1 salt=00112233445566778899aabbccddeeff\n";
+
+#[test]
+fn a_backup_from_elsewhere_is_the_same_however_its_parts_are_cut() {
+    let dir = super::harness::folder();
+    let disk = open(dir.path());
+    let content = [HEADER, b"gAAAA-_=\n"].concat();
+    for (at, now) in (0..=content.len()).zip(1..) {
+        let (first, second) = content.split_at(at);
+        let name = import(&disk, &[first, second], now * SECOND).unwrap().name;
+        assert_eq!(backups::read(&disk, &name).unwrap().as_slice(), content, "cut at {at}");
+    }
+    let bytes: Vec<&[u8]> = content.chunks(1).collect();
+    let info = import(&disk, &bytes, NOW).unwrap();
+    assert_eq!(info.bytes, content.len() as u64);
+}
+
+#[test]
+fn nothing_is_left_of_what_is_no_backup_and_it_is_refused_as_soon_as_it_shows() {
+    let dir = super::harness::folder();
+    let disk = open(dir.path());
+    let long = [b'a'; 128];
+    for parts in [&[b"MZ\n".as_slice()][..], &[&long[..100], &long[..28]], &[HEADER, b"gAAAA", b"<html>"], &[HEADER]] {
+        let mut import = backups::Import::begin(&disk).unwrap();
+        let (last, before) = parts.split_last().unwrap();
+        before.iter().for_each(|part| import.append(part).unwrap());
+        let refused = import.append(last).and_then(|()| import.adopt(NOW).map(drop)).unwrap_err();
+        assert!(matches!(refused, VaultError::Backup(BackupError::NotPortable { .. })), "{refused}");
+        assert_eq!(left(dir.path()), [""; 0]);
+    }
+    let begun = backups::Import::begin(&disk).unwrap();
+    assert_eq!(left(dir.path()).len(), 1);
+    drop(begun);
+    assert_eq!(left(dir.path()), [""; 0], "whoever sent it went away");
+}
+
+#[test]
+fn a_backup_from_elsewhere_replaces_none_of_the_same_second() {
+    let dir = super::harness::folder();
+    let disk = open(dir.path());
+    let name = import(&disk, &[HEADER, b"first"], NOW).unwrap().name;
+    let refused = import(&disk, &[HEADER, b"second"], NOW).unwrap_err();
+    assert!(matches!(refused, VaultError::Backup(BackupError::Exists { .. })), "{refused}");
+    assert!(backups::read(&disk, &name).unwrap().ends_with(b"first"));
+    assert_eq!(left(dir.path()), [name]);
+}
+
+#[test]
+fn a_backup_from_elsewhere_that_stops_at_any_step_is_there_as_a_whole_or_not_at_all() {
+    for fate in [Fate::Stop, Fate::Full, Fate::Denied] {
+        for at in 0.. {
+            let dir = super::harness::folder();
+            let (disk, taken) = super::harness::open_doomed(dir.path(), at, fate);
+            let result = import(&disk, &[HEADER, b"gAAAA"], NOW);
+            let met = taken.load(std::sync::atomic::Ordering::Relaxed) > at;
+            drop(disk);
+            let disk = open(dir.path());
+            let found = backups::list(&disk).unwrap();
+            assert_eq!(left(dir.path()).len(), found.len(), "{fate:?} at {at}: nothing temporary");
+            assert!(found.iter().all(|info| backups::read(&disk, &info.name).unwrap().ends_with(b"\ngAAAA")));
+            if !met {
+                assert_eq!(at, 6, "create, two parts, synchronise, rename, synchronise the folder");
+                assert_eq!((result.unwrap().bytes, found.len()), (HEADER.len() as u64 + 5, 1));
+                break;
+            }
+            // Only the last step comes after the rename.
+            assert_eq!((result.is_err(), found.len()), (true, usize::from(at == 5)), "{fate:?} at {at}");
+        }
     }
 }
 

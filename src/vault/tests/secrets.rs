@@ -53,6 +53,36 @@ fn exchanged_files_are_refused() {
 }
 
 #[test]
+fn of_two_files_under_one_key_the_second_cannot_take_the_place_of_the_first() {
+    for (first, second) in [(SecretFile::Broker, SecretFile::BrokerFailover), (SecretFile::Env, SecretFile::Staged)] {
+        assert_eq!(first.category(), second.category());
+        let dir = provisioned();
+        let disk = open(dir.path());
+        let (keys, _) = Keys::open(&disk).unwrap();
+        secrets::write_fields(&disk, &keys, second, &fields("second"), NOW).unwrap();
+        let found = secrets::read_fields(&disk, &keys, second).unwrap().unwrap();
+        assert_eq!(found.names().collect::<Vec<_>>(), fields("second").names().collect::<Vec<_>>());
+        let [old, new] = [first, second].map(|file| fs::read(dir.path().join(file.path())).unwrap());
+        fs::write(dir.path().join(first.path()), &new).unwrap();
+        fs::write(dir.path().join(second.path()), &old).unwrap();
+        let error = secrets::read_fields(&disk, &keys, first).unwrap_err();
+        assert!(matches!(error, VaultError::Decrypt { category } if category == first.category()), "{error}");
+        let findings = secrets::validate(&disk, &keys, true);
+        assert_eq!(findings.iter().map(|finding| finding.path).collect::<Vec<_>>(), [first.path()]);
+    }
+}
+
+/// As one is that was written before they had one.
+#[test]
+fn a_second_file_without_its_path_is_read_in_its_place() {
+    let dir = provisioned();
+    let disk = open(dir.path());
+    let (keys, _) = Keys::open(&disk).unwrap();
+    fs::copy(dir.path().join(SecretFile::Broker.path()), dir.path().join(SecretFile::BrokerFailover.path())).unwrap();
+    assert!(secrets::read_fields(&disk, &keys, SecretFile::BrokerFailover).unwrap().is_some());
+}
+
+#[test]
 fn an_envelope_of_another_category_is_refused_under_the_right_key() {
     let dir = provisioned();
     let disk = open(dir.path());

@@ -34,6 +34,7 @@ pub fn spec(name: &str, params: &[(&str, &str)]) -> RunSpec {
         latency_ms: 250,
         participation: 0.0,
         limit_penetrate: false,
+        whole_shorts: false,
         account: AccountSpec {
             kind: "margin".to_string(),
             initial_margin: 0.5,

@@ -1,49 +1,20 @@
 // One backtest: how far it is, then what came of it.
 
-import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, utc, words } from './shared_utils.js';
-import { accountChart, barChart, cancel, count, dollars, downloads, facts, figure, follow, gain, isActive, money, panel, percent, progress, ratio, series, shares, stateTag, tile, timeChart, warnings } from './run_parts.js';
+import { api, el, failure, fill, number, table, utc, words } from './shared_utils.js';
+import { count, facts, figure, gain, money, panel, percent, ratio, tile } from './parts.js';
+import { accountChart, barChart, dollars, downloads, pathOf, series, shares, timeChart, warnings } from './run_parts.js';
+import { startRun } from './run_page.js';
 
 const LIST = 'backtests';
 const PIXELS = 1_200;
 const PAGE = 50;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Starts the page of a run; gives what is to be called when something happens. */
+/** Starts the page of a backtest; gives what is to be called when something happens. */
 export function startBacktest(id) {
-  const content = byId('content');
-  const path = `/api/v1/${LIST}/${encodeURIComponent(id)}`;
-  let run = null;
-  let drawn = false;
+  const path = pathOf(LIST, id);
 
-  function head() {
-    byId('title').replaceChildren('Backtest ', el('span', { class: 'mono' }, run.run_id ?? run.id), ' ', stateTag(run.state));
-    const said = el('span', { class: 'outcome', role: 'status' });
-    const deeds = [el('a', { class: 'button', href: '/backtest' }, 'All backtests'), said];
-    if (isAdmin && run.state === 'finished') deeds.push(el('a', { class: 'button', href: `/backtest?from=${encodeURIComponent(run.id)}` }, 'Use these settings'));
-    if (isAdmin && isActive(run)) {
-      deeds.push(el('button', { type: 'button', class: 'danger', disabled: run.cancelling, on: { click: ({ currentTarget }) => busy(currentTarget, async () => {
-        try { await cancel(LIST, run.id); } catch (error) { outcome(said, error.message, 'bad'); }
-        load();
-      }) } }, 'Cancel'));
-    }
-    byId('deeds').replaceChildren(...deeds);
-  }
-
-  async function load() {
-    if (drawn) return;
-    await fill(content, () => api(path), (found) => {
-      run = found;
-      head();
-      if (run.state === 'finished' && run.summary) {
-        drawn = true;
-        return result();
-      }
-      const why = run.message && el('p', { class: 'summary', role: 'alert' }, run.message);
-      return [panel('Progress', isActive(run) ? progress(run, `Progress of ${run.id}`) : why ?? el('p', {}, `This run is ${run.state}.`)), panel('As it was asked for', el('pre', { class: 'mono scroll', tabindex: '0' }, JSON.stringify(run.spec ?? {}, null, 2)))];
-    });
-  }
-
-  function result() {
+  function result(run) {
     const { summary } = run;
     const m = summary.metrics;
     const chart = (draw) => {
@@ -62,7 +33,7 @@ export function startBacktest(id) {
         tile('Profit factor', ratio(m.profit_factor), `expectancy ${money(m.expectancy)}`)),
       warnings(summary.warnings),
       panel('Account', chart(async (host) => accountChart(host, await series(LIST, id, 'account', { px: Math.round(PIXELS / 5) }), summary.start_equity))),
-      pricesAndTrades(),
+      pricesAndTrades(run),
       panel('Returns by month', chart(async (host) => host.append(months(await series(LIST, id, 'sessions'))))),
       el('div', { class: 'pair' },
         panel('Daily returns', chart(async (host) => histogram(host, await series(LIST, id, 'sessions')))),
@@ -82,12 +53,12 @@ export function startBacktest(id) {
           ['Data quality', Object.entries(summary.data_quality).map(([name, value]) => `${words(name)} ${number(value)}`).join(', ')],
         ]))),
       downloads(LIST, run),
-    ].filter(Boolean);
+    ];
   }
 
   // -------------------------------------------------------------- prices and trades
 
-  function pricesAndTrades() {
+  function pricesAndTrades(run) {
     const symbols = run.summary.symbols;
     const select = el('select', { id: 'symbol' }, symbols.map((name) => el('option', { value: name }, name)));
     const whole = el('button', { type: 'button', class: 'small' }, 'Whole run');
@@ -170,8 +141,10 @@ export function startBacktest(id) {
     return panel('Prices and trades', el('div', { class: 'toolbar' }, el('label', { for: 'symbol' }, 'Symbol', select), whole, span), host, rows);
   }
 
-  load();
-  return follow(load, () => run === null || isActive(run), (data) => data.id === id || data.run_id === id);
+  return startRun({
+    list: LIST, page: '/backtest', all: 'All backtests', id, name: () => 'Backtest', ended: ({ state }) => `This run is ${state}.`,
+    result, isModel: ({ state }) => state === 'finished',
+  });
 }
 
 /** Returns by year and month, from the closes of the sessions. */

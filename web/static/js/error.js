@@ -69,4 +69,11 @@ byId('restore')?.addEventListener('submit', (event) => {
     },
   });
 });
+/** Where somebody else, or the end of what was being closed, has brought the bot meanwhile. */
+const { botState, phase } = document.documentElement.dataset;
+const PACE = 2_000;
+setInterval(async () => {
+  const now = await api('/api/v1/phase').catch(() => null);
+  if (now && (now.phase !== phase || now.bot_state !== botState)) location.assign('/');
+}, PACE);
 if (!document.querySelector('form[data-category]')) ready();

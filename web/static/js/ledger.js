@@ -2,7 +2,7 @@
 
 import { ApiError, api, byId, el, empty, fill, isAdmin, number, outcome, table, time, utc, words } from './shared_utils.js';
 import { ask } from './dialog.js';
-import { startPanel } from './panel.js';
+import { onShown, startPanel } from './panel.js';
 
 const host = byId('content');
 const said = byId('said');
@@ -290,4 +290,11 @@ byId('add')?.addEventListener('click', () => edit());
 byId('upload')?.addEventListener('click', compareFile);
 load();
 loadReview();
-startPanel((event) => { if (event.event === 'refresh') { load(); loadReview(); } });
+/** Executions are booked a moment after they are told. */
+let booking = null;
+const soon = () => { booking ??= setTimeout(() => { booking = null; load(); }, 1_000); };
+onShown((shown) => { if (shown) load(); });
+startPanel(({ event }) => {
+  if (event === 'fill') soon();
+  if (event === 'refresh') { load(); loadReview(); }
+});

@@ -3,6 +3,7 @@
 import { api, byId, el, isAdmin, leave, newYorkTime, onShortcut, ready, shortcutsAreOff, switchShortcuts, utc, words } from './shared_utils.js';
 import { ask, tell } from './dialog.js';
 import { listen, onEvent, onStale, pass, staleText } from './events.js';
+import { showMode } from './mode.js';
 
 const links = [...document.querySelectorAll('a[data-panel]')];
 const frameOf = (name) => byId(`panel-${name}`);
@@ -86,15 +87,6 @@ async function follow() {
   if (phase !== document.documentElement.dataset.phase) leave('/');
 }
 
-/** Whether a session trades on paper or with money: in sight wherever one looks. */
-function mark({ mode }) {
-  const pill = byId('mode');
-  pill.hidden = !mode;
-  pill.textContent = (mode ?? '').toUpperCase();
-  pill.className = `pill ${mode === 'live' ? 'bad' : 'accent'}`;
-}
-api('/api/v1/status').then(mark).catch(() => { /* The next event tells. */ });
-
 const MOST_ALERTS = 3;
 
 /** An alert stays until somebody has read it. */
@@ -108,7 +100,7 @@ function alert({ message, utc: at }) {
 
 onEvent((event) => {
   if (event.event === 'alert') alert(event.data);
-  if (event.event === 'status') mark(event.data);
+  if (event.event === 'status') showMode(event.data);
   if (event.event === 'bot_state' || event.event === 'refresh') follow().catch(() => { /* The next event tells. */ });
   for (const frame of document.querySelectorAll('iframe[src]')) {
     if (event.event === 'refresh' && frame.dataset.failed) frame.src = frame.dataset.src;

@@ -2,6 +2,7 @@
 
 import { byId, el, isFramed, onShortcut } from './shared_utils.js';
 import { listen, onEvent, onStale, staleText } from './events.js';
+import { showMode } from './mode.js';
 
 const seen = new Set();
 
@@ -29,6 +30,7 @@ export function startPanel(on = () => {}) {
     // The dashboard says it for its frames.
     const note = el('p', { class: 'stale', role: 'status', hidden: true });
     byId('main').prepend(note);
+    onEvent(({ event, data }) => { if (event === 'status') showMode(data); });
     onStale((since) => {
       note.hidden = !since;
       note.textContent = since ? staleText(since) : '';

@@ -1,7 +1,7 @@
 // The form for a new run, made from the lists of strategies and data sets. The server checks what is sent, as it would
 // check the command line.
 
-import { api, busy, el, outcome, showFaults } from './shared_utils.js';
+import { api, busy, el, number, outcome, showFaults } from './shared_utils.js';
 
 let numbered = 0;
 function field(name, label, control, hint) {
@@ -58,6 +58,7 @@ export async function startForm({ list, page, host, opener, submitted }) {
     const strategy = select([['', 'as the settings say'], ...strategies.filter(({ name }) => name !== 'signals' && name !== 'orders').map(({ name }) => [name])]);
     const rule = el('p', { class: 'hint' });
     const parameters = el('div', { class: 'fields' });
+    const size = el('p', { class: 'outcome', role: 'status' });
     const fault = el('p', { class: 'summary', role: 'alert', hidden: true });
     const said = el('span', { class: 'outcome', role: 'status' });
     const send = el('button', { class: 'primary' }, isSweep ? 'Start the sweep' : 'Start the backtest');
@@ -80,6 +81,7 @@ export async function startForm({ list, page, host, opener, submitted }) {
         field('objective', 'Objective', text('sharpe'), 'A metric; with a leading - it is made small. Several, divided by commas: the Pareto front.'),
         field('trials', 'Trials', text('100, or every point of a grid')), field('where', 'Rule', text('fast < slow'), 'Combinations for which it is false are left out.'),
         field('constraint', 'Constraint', text('trades >= 30'), 'What a metric must keep. Several, divided by commas.'), check('prune', 'Give bad trials up early')),
+      isSweep && el('div', { class: 'size' }, size),
       el('details', {}, el('summary', {}, 'Account and costs'), group('Account and costs',
         field('cash', 'Capital, dollars', text('100000')), field('fill', 'How orders meet bars', select(FILLS)), field('commission', 'Commission', text('that of the broker'), 'none, bps:10, per_order:1, alpaca, ibkr_tiered ...'),
         field('slippage', 'Slippage', text('as the settings say'), 'none, fixed_pct:0.05, rule_based, normal:0.15:0.05'), field('latency_ms', 'Latency, ms', text('as the settings say')),
@@ -110,6 +112,7 @@ export async function startForm({ list, page, host, opener, submitted }) {
         about.textContent = error.message;
       }
     }
+    if (isSweep) watchSize(form, size);
     strategy.addEventListener('change', showParameters);
     data.addEventListener('change', showData);
     form.addEventListener('submit', (event) => {
@@ -132,12 +135,7 @@ export async function startForm({ list, page, host, opener, submitted }) {
       said.replaceChildren('Taken: ', el('a', { href: `${page}/${encodeURIComponent(id)}` }, id));
       submitted();
     } catch (error) {
-      const named = Object.fromEntries(Object.entries(error.fields ?? {}).map(([key, why]) => {
-        // What is wrong with a parameter is told of all parameters.
-        const inner = [...form.elements].find(({ name }) => name.startsWith(`${key}.`) && why.includes(name.slice(key.length + 1)));
-        return [inner ? inner.name : key, why];
-      }));
-      const { first, rest } = showFaults(form, named);
+      const { first, rest } = showFaults(form, ofInputs(form, error.fields));
       fault.textContent = [error.message, ...rest].join(' ');
       fault.hidden = false;
       outcome(said, '');
@@ -145,6 +143,60 @@ export async function startForm({ list, page, host, opener, submitted }) {
       first?.focus();
     }
   }
+}
+
+/** Faults by the input that they are about: what is wrong with one parameter is told of all of them. */
+function ofInputs(form, fields = {}) {
+  return Object.fromEntries(Object.entries(fields).map(([key, why]) => {
+    const about = (name) => new RegExp(`(^|[^\\w.])${name.slice(key.length + 1)}($|[^\\w])`).test(why);
+    const inner = [...form.elements].find(({ name, value }) => name.startsWith(`${key}.`) && value && about(name));
+    return [inner ? inner.name : key, why];
+  }));
+}
+
+const PAUSE = 400;
+/** More than this is not counted for people. */
+const MOST_COUNTED = 1e15;
+
+/** Says while the form is filled how many combinations there are, and how many trials will run: the server counts. */
+function watchSize(form, size) {
+  let typing = null;
+  let asking = null;
+  async function look() {
+    asking?.abort();
+    const spec = specOf(form, true);
+    if (Object.keys(spec.space).length === 0) {
+      showFaults(form, {});
+      outcome(size, 'Nothing is searched yet: say for a parameter which values to try.');
+      return;
+    }
+    asking = new AbortController();
+    try {
+      const found = await api('/api/v1/sweeps/check', { method: 'POST', body: spec, signal: asking.signal });
+      showFaults(form, {});
+      outcome(size, sizeWords(found, spec.kind === 'walk_forward'), 'good');
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      const { first, rest } = showFaults(form, ofInputs(form, error.fields));
+      outcome(size, first ? 'How many trials will run is told when what is marked is right.' : [error.message, ...rest].join(' '));
+    }
+  }
+  const soon = () => {
+    clearTimeout(typing);
+    typing = setTimeout(look, PAUSE);
+  };
+  form.addEventListener('input', soon);
+  form.addEventListener('change', soon);
+  soon();
+}
+
+function sizeWords({ trials, combinations }, isWalk) {
+  const where = isWalk ? ' in each window' : '';
+  const run = `${number(trials)} ${trials === 1 ? 'trial' : 'trials'} will run${where}`;
+  if (!combinations) return `A range is continuous, so there is no end of combinations; ${run}.`;
+  const { count, exact } = combinations;
+  const many = count > MOST_COUNTED ? 'More combinations than can be counted' : `${exact ? '' : 'At most '}${number(count)} ${count === 1 ? 'combination' : 'combinations'}`;
+  return `${many}; ${run}.`;
 }
 
 const LISTS = ['symbols', 'objective', 'constraint'];
@@ -188,4 +240,5 @@ function prefill(form, run) {
   form.elements.kind?.dispatchEvent(new Event('change'));
   for (const [name, value] of Object.entries({ ...strategy.params, ...spec.param })) set(`param.${name}`, value);
   for (const [name, value] of Object.entries(spec.space ?? {})) set(`space.${name}`, value);
+  form.dispatchEvent(new Event('input'));
 }

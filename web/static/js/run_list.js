@@ -1,7 +1,8 @@
 // The list of runs with its queue, a comparison of some of them, and the form for a new one.
 
 import { api, busy, byId, el, empty, fill, isAdmin, number, outcome, ready, table, time, words } from './shared_utils.js';
-import { cancel, count, figure, follow, isActive, panel, percent, progress, ratio, series, stateTag, timeChart, dollars } from './run_parts.js';
+import { count, figure, panel, percent, ratio } from './parts.js';
+import { cancel, dollars, follow, isActive, progress, series, stateTag, timeChart } from './run_parts.js';
 import { startForm } from './run_form.js';
 
 const PAGE = 50;

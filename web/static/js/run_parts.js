@@ -1,6 +1,7 @@
-// What lists and results of runs share: states, progress, figures as text, charts for pages.
+// What lists and results of runs share: states, progress, charts for pages.
 
-import { api, duration, el, number, signed } from './shared_utils.js';
+import { panel } from './parts.js';
+import { api, duration, el, number } from './shared_utils.js';
 
 const KIND = { finished: 'good', failed: 'bad', running: 'warn', cancelled: '', queued: '' };
 export const isActive = (run) => run.state === 'queued' || run.state === 'running';
@@ -25,25 +26,10 @@ export function progress(run, label) {
   return el('div', { class: 'progress' }, bar, el('span', { class: 'hint' }, words.filter(Boolean).join(', ')));
 }
 
-export const cancel = (list, id) => api(`/api/v1/${list}/${encodeURIComponent(id)}/cancel`, { method: 'POST', body: {} });
+/** Where the API has a run. */
+export const pathOf = (list, id) => `/api/v1/${list}/${encodeURIComponent(id)}`;
 
-const known = (value) => typeof value === 'number' && Number.isFinite(value);
-export const percent = (value, digits = 2) => (known(value) ? `${number(value * 100, digits)} %` : 'n/a');
-export const ratio = (value, digits = 2) => (known(value) ? number(value, digits) : 'n/a');
-export const money = (value) => (known(value) ? number(value, 2) : 'n/a');
-export const count = (value) => (known(value) ? number(value) : 'n/a');
-/** A metric: whole numbers as such. */
-export const figure = (value) => ratio(value, Number.isInteger(value) ? 0 : 4);
-/** An amount with its sign, in the colour of its sign. */
-export const gain = (value, text = signed(value)) => el('span', { class: value > 0 ? 'up' : value < 0 ? 'down' : null }, text);
-
-export function tile(label, value, detail) {
-  return el('div', { class: 'tile' }, el('dt', {}, label), el('dd', {}, el('div', { class: 'value' }, value), detail && el('div', { class: 'detail' }, detail)));
-}
-
-export function panel(title, ...children) {
-  return el('section', { class: 'panel' }, el('h2', {}, title), ...children);
-}
+export const cancel = (list, id) => api(`${pathOf(list, id)}/cancel`, { method: 'POST', body: {} });
 
 const MOST_WARNINGS = 5;
 /** What to know before believing a result; of many, the first ones. */
@@ -54,21 +40,16 @@ export function warnings(texts) {
   return el('section', { class: 'notice', 'aria-label': 'Warnings' }, el('ul', {}, more ? items.slice(0, MOST_WARNINGS) : items), more);
 }
 
-/** Names and values, one below the other. */
-export function facts(pairs) {
-  return el('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== '').flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
-}
-
 /** The files of a run, to be had. */
 export function downloads(list, run) {
   const files = run.files ?? [];
-  return panel('Files', el('div', { class: 'links' }, files.map(({ name, bytes }) => el('a', { href: `/api/v1/${list}/${encodeURIComponent(run.id)}/files/${encodeURIComponent(name)}`, download: true }, `${name} (${number(bytes / 1024, 1)} kB)`))));
+  return panel('Files', el('div', { class: 'links' }, files.map(({ name, bytes }) => el('a', { href: `${pathOf(list, run.id)}/files/${encodeURIComponent(name)}`, download: true }, `${name} (${number(bytes / 1024, 1)} kB)`))));
 }
 
 /** Columns over time, by name, as typed arrays. */
 export async function series(list, id, name, query = {}) {
   const parts = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== ''));
-  const found = await api(`/api/v1/${list}/${encodeURIComponent(id)}/series/${name}?${parts}`);
+  const found = await api(`${pathOf(list, id)}/series/${name}?${parts}`);
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key, Array.isArray(value) ? Float64Array.from(value, (v) => v ?? NaN) : value]));
 }
 

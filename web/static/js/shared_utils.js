@@ -170,7 +170,7 @@ export function table(caption, columns, rows, { sortable = false } = {}) {
   const heads = columns.map((column) => {
     const by = sortable && column.sort;
     const title = by ? el('button', { type: 'button', on: { click: () => sortBy(column) } }, column.title) : column.title;
-    const head = column.title ? el('th', { scope: 'col', class: column.number ? 'number' : null, 'aria-sort': by ? 'none' : null }, title) : el('td');
+    const head = column.title ? el('th', { scope: 'col', class: column.number || column.end ? 'number' : null, 'aria-sort': by ? 'none' : null }, title) : el('td');
     return { column, head };
   });
   function sortBy(column) {

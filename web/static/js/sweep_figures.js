@@ -1,13 +1,17 @@
 /*
  * The figures of a sweep: heat map, slices, parallel coordinates and the others. A plain script that defines
- * `TbotSweep`, beside `TbotCharts` and `TbotPage`. In a report it reads the block of data and draws everything.
+ * `TbotSweep`, after `TbotCharts`, `TbotPage` and `TbotFigures`. In a report it reads the block of data and draws everything.
  */
 'use strict';
 
-/** The figures of some data, each a function of the element that it goes into. `place(id)` finds their controls. */
-const TbotSweep = (data, place) => {
-  const { TimeChart, BarChart, element, math } = TbotCharts;
+/**
+ * The figures of some data, each a function of the element that it goes into. `place(id)` finds their controls.
+ * `onChosen(conditions)` is called when parts of axes are chosen, with conditions of a filter.
+ */
+const TbotSweep = (data, place, onChosen) => {
+  const { TimeChart, BarChart, element } = TbotCharts;
   const { number, digitsFor, percent } = TbotPage;
+  const { svg, figure, responsive, linear, spread, position, ticks, decades, viridis } = TbotFigures;
   const [objective] = data.objectives;
   const more = data.more[0];
   const trials = data.trials.map(([id, status, params, values, reason]) => ({
@@ -20,83 +24,6 @@ const TbotSweep = (data, place) => {
 
   const text = (value) => (value === null || value === undefined ? 'n/a' : number(value, Math.abs(value) >= 1000 ? 0 : 4));
   const nameOf = (axis, value) => (value === null || value === undefined ? 'not used' : axis.words ? axis.words[value] : String(Number(value.toPrecision(6))));
-
-  // ---------------------------------------------------------------- figures in SVG
-
-  const svg = (tag, attributes = {}, ...children) => {
-    const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    node.append(...children);
-    return node;
-  };
-
-  /**
-   * A focusable figure with a read-out of one item at a time: under the pointer, or stepped through with the arrow
-   * keys. `items` are {text, node}; `step(index, key)` gives the next index of a key.
-   */
-  function figure(host, { label, width, height, items, step, hint }) {
-    const readout = element('p', { class: 'readout', role: 'status' }, hint);
-    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' });
-    const frame = element('div', { class: 'figure', role: 'img', tabindex: '0', 'aria-label': label });
-    frame.append(picture);
-    host.replaceChildren(readout, frame);
-    let at = -1;
-    const show = (index) => {
-      at = index;
-      readout.textContent = items[index]?.text ?? hint;
-    };
-    frame.addEventListener('keydown', (event) => {
-      if (!event.key.startsWith('Arrow') || items.length === 0) return;
-      event.preventDefault();
-      const forward = event.key === 'ArrowRight' || event.key === 'ArrowDown';
-      const next = at < 0 ? 0 : step ? step(at, event.key) : at + (forward ? 1 : -1);
-      show(Math.min(items.length - 1, Math.max(0, next)));
-    });
-    return { picture, show };
-  }
-
-  /** Draws at the width of the host, and again when that changes: letters keep their size on every screen. */
-  function responsive(host, most, draw) {
-    let last = 0;
-    const fit = () => {
-      const width = Math.min(most, Math.floor(host.clientWidth));
-      if (width < 100 || width === last) return;
-      last = width;
-      draw(width);
-    };
-    new ResizeObserver(() => requestAnimationFrame(fit)).observe(host);
-    fit();
-    return () => {
-      last = 0;
-      fit();
-    };
-  }
-
-  function linear(low, high, from, to) {
-    const [a, b] = high > low ? [low, high] : [low - 0.5, low + 0.5];
-    return Object.assign((v) => from + (v - a) / (b - a) * (to - from), { low: a, high: b });
-  }
-  const spread = (values) => {
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    const pad = (high - low) * 0.04;
-    return [low - pad, high + pad];
-  };
-  /** Where a value of a parameter lies: words and logarithms count, too. */
-  const position = (axis) => (value) => (axis.log ? Math.log(value) : value);
-
-  function ticks(low, high, pixels, count) {
-    const found = math.niceTicks(low, high, count ?? pixels / 42);
-    return found.values.map((v) => [v, number(v, digitsFor(found.step))]);
-  }
-
-  // Viridis, light enough at one end and dark enough at the other for every kind of sight.
-  const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
-  function viridis(share) {
-    const at = Math.min(1, Math.max(0, share)) * (VIRIDIS.length - 1);
-    const k = Math.min(VIRIDIS.length - 2, Math.floor(at));
-    const mixed = VIRIDIS[k].map((c, i) => Math.round(c + (VIRIDIS[k + 1][i] - c) * (at - k)));
-    return `rgb(${mixed.join(',')})`;
-  }
 
   // ---------------------------------------------------------------- heat map
 
@@ -167,13 +94,6 @@ const TbotSweep = (data, place) => {
    */
   function points(host, options) {
     responsive(host, options.most ?? 700, (width) => drawPoints(host, options, width));
-  }
-
-  /** Powers of ten between two values; the ends where there are fewer than two. */
-  function decades(low, high) {
-    const found = [];
-    for (let k = Math.ceil(Math.log10(low)); k <= Math.log10(high); k++) found.push([10 ** k, k < -3 || k > 5 ? `1e${k}` : String(Number((10 ** k).toPrecision(1)))]);
-    return found.length >= 2 ? found : [low, high].map((v) => [v, String(Number(v.toPrecision(2)))]);
   }
 
   const outline = { ok: 'dot', infeasible: 'dot infeasible' };
@@ -286,44 +206,158 @@ const TbotSweep = (data, place) => {
 
   // ---------------------------------------------------------------- parallel coordinates
 
+  /** Whether a trial lies within what was chosen on the axes; other figures and pages follow it. */
+  let isWithin = () => true;
+  const followers = onChosen ? [onChosen] : [];
+
+  /** What is between two values of an axis, as conditions of a filter. */
+  function conditions({ name, words }, [low, high]) {
+    if (words) return words.filter((_, k) => k < low || k > high).map((word) => `${name}!=${word}`);
+    return [`${name}>=${low}`, `${name}<=${high}`];
+  }
+
   function parallel(host) {
     const select = place('parallel-share');
-    const axes = data.parameters.map((axis, k) => ({ axis, k })).filter(({ k }) => new Set(finished.map((t) => t.params[k])).size > 1);
-    const redraw = responsive(host, 1200, (width) => {
+    const drawn = data.parameters.map((axis, k) => ({ axis, k })).filter(({ k }) => new Set(finished.map((t) => t.params[k])).size > 1);
+    const axes = [
+      ...drawn.map(({ axis, k }) => ({ ...axis, isParameter: true, of: (t) => t.params[k] })),
+      { name: objective, of: (t) => t.value },
+    ].map((axis) => {
+      const values = finished.map(axis.of).filter((v) => v !== null);
+      return { ...axis, low: Math.min(...values), high: Math.max(...values), isWhole: values.every(Number.isInteger) };
+    });
+    /** What is chosen, by axis: [low, high] in values of the axis. */
+    const chosen = new Map();
+    isWithin = (t) => [...chosen].every(([axis, [low, high]]) => axis.of(t) !== null && axis.of(t) >= low && axis.of(t) <= high);
+    let mark = () => {};
+
+    /** Chooses a part of an axis: the whole of it, or nothing that lies on it, is no choice. */
+    function choose(axis, range) {
+      let [low, high] = [...range].sort((a, b) => a - b);
+      [low, high] = axis.isWhole ? [Math.ceil(low), Math.floor(high)] : [low, high].map((v) => Number(v.toPrecision(4)));
+      if (low > high || (low <= axis.low && high >= axis.high)) chosen.delete(axis);
+      else chosen.set(axis, [low, high]);
+      mark();
+    }
+    function tell() {
+      showChoices();
+      const found = [...chosen].flatMap(([axis, range]) => conditions(axis, range));
+      for (const follower of followers) follower(found);
+    }
+
+    // The same by keys: an axis, from, to.
+    const end = (label) => element('input', { type: 'text', size: '8', 'aria-label': label, autocomplete: 'off' });
+    const [which, from, to] = [element('select', { 'aria-label': 'Axis' }, ...axes.map(({ name }, k) => new Option(name, k))), end('From'), end('To')];
+    const keep = element('button', {}, 'Keep only these');
+    const form = element('form', { class: 'choose', novalidate: '' }, which, 'from', from, 'to', to, keep);
+    const choices = element('div', { class: 'choices', role: 'status' });
+    const area = element('div');
+    host.replaceChildren(area, form, choices);
+    const valueOf = (axis, words) => {
+      const typed = words.trim();
+      const k = axis.words?.indexOf(typed) ?? -1;
+      return k >= 0 ? k : Number(typed);
+    };
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const axis = axes[which.value];
+      const range = [from, to].map((input, k) => (input.value.trim() === '' ? [axis.low, axis.high][k] : valueOf(axis, input.value)));
+      [from, to].forEach((input, k) => input.setAttribute('aria-invalid', String(!Number.isFinite(range[k]))));
+      if (!range.every(Number.isFinite)) return;
+      choose(axis, range);
+      tell();
+    });
+    function showChoices() {
+      const within = finished.filter(isWithin).length;
+      choices.replaceChildren(...(chosen.size > 0 ? [`${number(within, 0)} of ${number(finished.length, 0)} lines`] : []), ...[...chosen].map(([axis, [low, high]]) => {
+        const what = `${axis.name} ${low === high ? nameOf(axis, low) : `${nameOf(axis, low)} to ${nameOf(axis, high)}`}`;
+        const button = element('button', { type: 'button', 'aria-label': `${what}: choose all of ${axis.name} again` }, `${what} \u2715`);
+        button.addEventListener('click', () => {
+          chosen.delete(axis);
+          mark();
+          tell();
+        });
+        return button;
+      }));
+    }
+
+    const redraw = responsive(area, 1200, (width) => {
       const height = 320;
       const [top, bottom] = [36, 34];
-      const count = axes.length + 1;
       const side = Math.min(60, width * 0.13);
-      const xs = (i) => side + i * (width - 2 * side - 16) / Math.max(1, count - 1);
-      const most = Math.max(4, Math.floor((width - 2 * side) / Math.max(1, count - 1) / 7));
+      const xs = (i) => side + i * (width - 2 * side - 16) / Math.max(1, axes.length - 1);
+      const most = Math.max(4, Math.floor((width - 2 * side) / Math.max(1, axes.length - 1) / 7));
       const cut = (name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
-      const scales = axes.map(({ axis, k }) => {
-        const values = finished.map((t) => t.params[k]).filter((v) => v !== null).map(position(axis));
-        const scale = linear(Math.min(...values), Math.max(...values), height - bottom, top);
-        return (t) => (t.params[k] === null ? height - bottom + 14 : scale(position(axis)(t.params[k])));
+      // The better end of the objective is at the top.
+      const scales = axes.map((axis) => {
+        const ends = axis.isParameter || more ? [height - bottom, top] : [top, height - bottom];
+        return linear(position(axis)(axis.low), position(axis)(axis.high), ...ends);
       });
-      const values = finished.map((t) => t.value);
-      const result = linear(Math.min(...values), Math.max(...values), more ? height - bottom : top, more ? top : height - bottom);
-      const best = ranked.slice(0, Math.max(1, Math.ceil(ranked.length * Number(select.value))));
-      const chosen = new Set(best);
-      const describe = (t) => `trial ${t.id}: ${axes.map(({ axis, k }) => `${axis.name} ${nameOf(axis, t.params[k])}`).join(', ')}; ${objective} ${text(t.value)}`;
-      const { picture, show } = figure(host, {
-        label: `Parallel coordinates of ${axes.map(({ axis }) => axis.name).join(', ')} and ${objective}`, width, height,
-        items: best.map((t) => ({ text: describe(t) })), hint: 'Point at a highlighted line, or step through them, the best first, with the arrow keys.',
+      const toY = (i, v) => (v === null ? height - bottom + 14 : scales[i](position(axes[i])(v)));
+      const fromY = (i, y) => (axes[i].log ? Math.exp(scales[i].invert(y)) : scales[i].invert(y));
+      const best = new Set(ranked.slice(0, Math.max(1, Math.ceil(ranked.length * Number(select.value)))));
+      const describe = (t) => `trial ${t.id}: ${axes.map((axis) => `${axis.name} ${axis.isParameter ? nameOf(axis, axis.of(t)) : text(t.value)}`).join(', ')}`;
+      const items = [];
+      const { picture, show } = figure(area, {
+        label: `Parallel coordinates of ${axes.map(({ name }) => name).join(', ')}`, width, height, items,
+        hint: 'Point at a highlighted line, or step through them, the best first, with the arrow keys. Draw along an axis to keep a part of it.',
       });
-      const line = (t) => [...scales.map((scale) => scale(t)), result(t.value)].map((y, i) => `${i ? 'L' : 'M'}${xs(i).toFixed(1)} ${y.toFixed(1)}`).join('');
-      for (const t of finished) if (!chosen.has(t)) picture.append(svg('path', { d: line(t), class: 'trial' }));
-      [...best].reverse().forEach((t) => {
-        const node = svg('path', { d: line(t), class: t === winner ? 'trial winner' : 'trial top' });
-        node.addEventListener('pointerenter', () => show(best.indexOf(t)));
-        picture.append(node);
+      // The best are drawn last, over the others.
+      const lines = [...ranked].reverse().map((t) => {
+        const node = svg('path', { d: axes.map((axis, i) => `${i ? 'L' : 'M'}${xs(i).toFixed(1)} ${toY(i, axis.of(t)).toFixed(1)}`).join('') });
+        node.addEventListener('pointerenter', () => { if (items.some((item) => item.trial === t)) show(items.findIndex((item) => item.trial === t)); });
+        return { t, node };
       });
-      [...axes.map(({ axis }) => axis), { name: objective }].forEach((axis, i) => {
-        picture.append(svg('line', { x1: xs(i), x2: xs(i), y1: top, y2: height - bottom, class: 'axis' }), svg('text', { x: xs(i), y: 12, 'text-anchor': 'middle' }, cut(axis.name)));
-        const known = axis.words !== undefined ? finished.map((t) => t.params[axes[i].k]).filter((v) => v !== null) : values;
-        const ends = i < axes.length ? [nameOf(axis, Math.min(...known)), nameOf(axis, Math.max(...known))] : more ? [text(Math.min(...values)), text(Math.max(...values))] : [text(Math.max(...values)), text(Math.min(...values))];
-        picture.append(svg('text', { x: xs(i), y: height - 4, 'text-anchor': 'middle' }, cut(ends[0])), svg('text', { x: xs(i), y: top - 4, 'text-anchor': 'middle' }, cut(ends[1])));
+      const bands = axes.map((_, i) => svg('rect', { x: xs(i) - 7, width: 14, class: 'brush' }));
+      /** Which lines are highlighted: of what is chosen all, else the best. */
+      mark = () => {
+        for (const { t, node } of lines) {
+          const within = isWithin(t);
+          const raised = chosen.size > 0 ? within : best.has(t);
+          node.setAttribute('class', `trial${within ? '' : ' out'}${raised ? (t === winner ? ' winner' : ' top') : ''}`);
+        }
+        items.splice(0, items.length, ...ranked.filter((t) => (chosen.size > 0 ? isWithin(t) : best.has(t))).map((t) => ({ text: describe(t), trial: t })));
+        axes.forEach((axis, i) => {
+          const [low, high] = (chosen.get(axis) ?? [axis.low, axis.low]).map((v) => toY(i, v));
+          bands[i].setAttribute('y', Math.min(low, high) - 3);
+          bands[i].setAttribute('height', chosen.has(axis) ? Math.abs(high - low) + 6 : 0);
+        });
+      };
+      picture.append(...lines.map(({ node }) => node));
+      axes.forEach((axis, i) => {
+        const name = (v) => cut(axis.isParameter ? nameOf(axis, v) : text(v));
+        const [below, above] = axis.isParameter || more ? [axis.low, axis.high] : [axis.high, axis.low];
+        picture.append(
+          svg('line', { x1: xs(i), x2: xs(i), y1: top, y2: height - bottom, class: 'axis' }), svg('text', { x: xs(i), y: 12, 'text-anchor': 'middle' }, cut(axis.name)),
+          svg('text', { x: xs(i), y: height - 4, 'text-anchor': 'middle' }, name(below)), svg('text', { x: xs(i), y: top - 4, 'text-anchor': 'middle' }, name(above)), bands[i], grip(axis, i));
       });
+      mark();
+
+      /** The place of an axis that can be drawn along; a click on it chooses all of it again. */
+      function grip(axis, i) {
+        const node = svg('rect', { x: xs(i) - 14, y: top - 4, width: 28, height: height - top - bottom + 8, class: 'grip' });
+        const at = (event) => (event.clientY - picture.getBoundingClientRect().top) * height / picture.getBoundingClientRect().height;
+        let start = null;
+        node.addEventListener('pointerdown', (event) => {
+          start = at(event);
+          node.setPointerCapture(event.pointerId);
+        });
+        node.addEventListener('pointermove', (event) => {
+          if (start !== null && Math.abs(at(event) - start) > 3) choose(axis, [fromY(i, start), fromY(i, at(event))]);
+        });
+        const finish = (event) => {
+          if (start === null) return;
+          if (event.type === 'pointerup' && Math.abs(at(event) - start) <= 3) {
+            chosen.delete(axis);
+            mark();
+          }
+          start = null;
+          tell();
+        };
+        node.addEventListener('pointerup', finish);
+        node.addEventListener('pointercancel', finish);
+        return node;
+      }
     });
     select.addEventListener('change', redraw);
   }
@@ -374,7 +408,7 @@ const TbotSweep = (data, place) => {
     const order = (a, b) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : (a < b ? -1 : 1) * (down ? -1 : 1));
     function draw() {
       const wanted = filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-      const kept = cells.filter(({ words }) => wanted.every((w) => words.some((word) => word.toLowerCase() === w || (Number.isNaN(Number(w)) && word.toLowerCase().includes(w)))));
+      const kept = cells.filter(({ t, words }) => isWithin(t) && wanted.every((w) => words.some((word) => word.toLowerCase() === w || (Number.isNaN(Number(w)) && word.toLowerCase().includes(w)))));
       kept.sort((a, b) => order(columns[by].of(a.t), columns[by].of(b.t)) || a.t.id - b.t.id);
       place('trial-count').textContent = `${kept.length} of ${trials.length} trials${kept.length > MOST_ROWS ? `, the first ${MOST_ROWS} shown` : ''}`;
       body.replaceChildren(...kept.slice(0, MOST_ROWS).map(({ words }) => element('tr', {}, ...words.map((word, k) => element(k ? 'td' : 'th', k ? { class: 'number' } : { scope: 'row' }, word)))));
@@ -389,6 +423,7 @@ const TbotSweep = (data, place) => {
       })));
     }
     filter.addEventListener('input', draw);
+    followers.push(draw);
     host.hidden = false;
     draw();
   }

@@ -1,7 +1,9 @@
 // One sweep or walk-forward analysis: how far it is, then what its trials say.
 
-import { api, busy, byId, el, failure, fill, isAdmin, number, outcome, table, words } from './shared_utils.js';
-import { accountChart, cancel, count, downloads, facts, follow, isActive, panel, percent, progress, ratio, series, stateTag, tile, warnings } from './run_parts.js';
+import { api, busy, el, failure, fill, isAdmin, number, outcome, table, words } from './shared_utils.js';
+import { count, facts, panel, percent, ratio, tile } from './parts.js';
+import { accountChart, downloads, pathOf, series, warnings } from './run_parts.js';
+import { startRun } from './run_page.js';
 
 const LIST = 'sweeps';
 const PAGE = 50;
@@ -16,50 +18,9 @@ const FIGURES = {
 
 /** Starts the page of a sweep; gives what is to be called when something happens. */
 export function startSweep(id) {
-  const content = byId('content');
-  const path = `/api/v1/${LIST}/${encodeURIComponent(id)}`;
-  let run = null;
-  let drawn = false;
+  const path = pathOf(LIST, id);
 
-  function head() {
-    byId('title').replaceChildren(run.kind === 'walk_forward' ? 'Walk-forward analysis ' : 'Sweep ', el('span', { class: 'mono' }, run.run_id ?? run.id), ' ', stateTag(run.state));
-    const said = el('span', { class: 'outcome', role: 'status' });
-    const deed = (label, kind, act) => el('button', { type: 'button', class: kind, disabled: run.cancelling, on: { click: ({ currentTarget }) => busy(currentTarget, async () => {
-      try { await act(); } catch (error) { outcome(said, error.message, 'bad'); }
-    }) } }, label);
-    const deeds = [el('a', { class: 'button', href: '/sweep' }, 'All sweeps'), said];
-    if (isAdmin && isActive(run)) deeds.push(deed('Cancel', 'danger', async () => { await cancel(LIST, run.id); load(); }));
-    if (isAdmin && (run.state === 'cancelled' || run.state === 'failed') && run.sweep) {
-      deeds.push(deed('Take it up again', 'primary', async () => {
-        const { id: next } = await api(`/api/v1/${LIST}`, { method: 'POST', body: { resume: run.run_id } });
-        location.assign(`/sweep/${encodeURIComponent(next)}`);
-      }));
-    }
-    if (isAdmin && run.spec && !run.spec.resume) deeds.push(el('a', { class: 'button', href: `/sweep?from=${encodeURIComponent(run.id)}` }, 'Use these settings'));
-    byId('deeds').replaceChildren(...deeds);
-  }
-
-  async function load() {
-    if (drawn) return;
-    await fill(content, () => api(path), (found) => {
-      run = found;
-      head();
-      if (run.state === 'finished' && run.summary) {
-        drawn = true;
-        return (run.windows ? walk() : result()).filter(Boolean);
-      }
-      const why = run.message && el('p', { class: 'summary', role: 'alert' }, run.message);
-      const parts = [panel('Progress', isActive(run) ? progress(run, `Progress of ${run.id}`) : why ?? el('p', {}, `This run is ${run.state}; ${count(run.sweep?.trials ?? 0)} of ${count(run.sweep?.planned ?? 0)} trials are kept.`))];
-      if (run.sweep?.trials > 0 && !isActive(run)) {
-        drawn = true;
-        parts.push(...figures());
-      }
-      parts.push(panel('As it was asked for', el('pre', { class: 'mono scroll', tabindex: '0' }, JSON.stringify(run.spec ?? run.sweep ?? {}, null, 2))));
-      return parts;
-    });
-  }
-
-  function result() {
+  function result(run) {
     const { summary, sweep } = run;
     const { best, overfit, verdict } = summary;
     return [
@@ -73,7 +34,7 @@ export function startSweep(id) {
       el('div', { class: 'pair' },
         panel(verdict ? verdict.words : 'No verdict', verdict ? el('ul', {}, verdict.reasons.map((text) => el('li', {}, text))) : el('p', { class: 'muted' }, 'There are too few finished trials or sessions to judge.')),
         panel('In sample and out of sample', table('What the verdict rests on', [{ title: 'Figure', cell: ([name]) => words(name) }, { title: 'Value', number: true, cell: ([name]) => ratio(overfit?.[name], name === 'trials' || name === 'min_track_record_length' ? 0 : 3) }, { title: 'Meaning', wrap: true, cell: ([, meaning]) => meaning }], Object.entries(FIGURES)))),
-      ...figures(),
+      ...figures(run),
       panel('To reproduce it', facts([
         ['Method', sweep.method], ['Strategies', sweep.strategies.map(({ name }) => name).join(', ')], ['Symbols', sweep.symbols.join(', ')],
         ['Sessions', `${sweep.from} to ${sweep.to}: ${number(sweep.sessions)}, ${number(sweep.bars)} bars`], ['Space', el('span', { class: 'mono' }, JSON.stringify(sweep.space))],
@@ -86,11 +47,12 @@ export function startSweep(id) {
 
   // -------------------------------------------------------------- figures of all trials
 
-  function figures() {
+  function figures(run) {
     const hosts = Object.fromEntries(['chart-heat', 'chart-slices', 'chart-parallel', 'chart-importance', 'chart-history', 'chart-curves', 'chart-front'].map((name) => [name, el('div', { class: name === 'chart-slices' ? 'slices' : 'chart' })]));
     const [x, y] = ['heat-x', 'heat-y'].map((name) => el('select', { id: name }));
     const stat = el('select', { id: 'heat-stat' }, [['median', 'median over the others'], ['best', 'best over the others'], ['count', 'number of trials']].map(([value, label]) => el('option', { value }, label)));
     const share = el('select', { id: 'parallel-share' }, [['0.01', '1 %'], ['0.1', '10 %'], ['0.25', '25 %'], ['1', 'all']].map(([value, label]) => el('option', { value, selected: value === '0.1' }, label)));
+    const trials = trialTable(run);
     const front = panel('Pareto front', hosts['chart-front']);
     front.hidden = true;
     const heatPanel = panel('Heat map of two parameters', el('div', { class: 'toolbar' }, el('label', { for: 'heat-x' }, 'Across', x), el('label', { for: 'heat-y' }, 'Upwards', y), el('label', { for: 'heat-stat' }, 'Colour', stat)), hosts['chart-heat']);
@@ -109,7 +71,7 @@ export function startSweep(id) {
       // The figures measure their hosts, which are in the page from the next frame on.
       await new Promise(requestAnimationFrame);
       front.hidden = data.objectives.length < 2;
-      TbotSweep(data, place).draw(['chart-slices', 'chart-parallel', 'chart-importance', 'chart-history', ...(curves.curves.length > 0 ? ['chart-curves'] : []), ...(front.hidden ? [] : ['chart-front'])]);
+      TbotSweep(data, place, trials.narrow).draw(['chart-slices', 'chart-parallel', 'chart-importance', 'chart-history', ...(curves.curves.length > 0 ? ['chart-curves'] : []), ...(front.hidden ? [] : ['chart-front'])]);
       heatPanel.hidden = names.length < 2;
       if (heatPanel.hidden) return;
       const heat = async (first) => {
@@ -137,11 +99,11 @@ export function startSweep(id) {
       el('div', { class: 'pair' }, panel('Importance', hosts['chart-importance']), panel('History', hosts['chart-history'])),
       panel('Equity of the best trials, in sample', hosts['chart-curves']),
       front,
-      trialTable(),
+      trials.panel,
     ];
   }
 
-  function trialTable() {
+  function trialTable(run) {
     const host = el('div');
     const filter = el('input', { type: 'search', id: 'filter', placeholder: 'fast>=10, sharpe>1, status=ok', 'aria-label': 'Conditions that the trials meet, divided by commas', autocomplete: 'off' });
     const said = el('span', { class: 'outcome', role: 'status' });
@@ -175,13 +137,23 @@ export function startSweep(id) {
     });
     let typing = null;
     filter.addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(() => { offset = 0; load(); }, 400); });
+    /** Puts the conditions of a choice among those that are typed, in place of an earlier choice. */
+    let chosen = [];
+    function narrow(conditions) {
+      const typed = filter.value.split(',').map((one) => one.trim()).filter((one) => one && !chosen.includes(one));
+      filter.value = [...typed, ...conditions].join(', ');
+      chosen = conditions;
+      offset = 0;
+      load();
+    }
     load();
-    return panel('Trials', el('div', { class: 'toolbar' }, filter, el('button', { type: 'button', on: { click: () => { sort = 'rank'; offset = 0; load(); } } }, 'Best first'), said), host);
+    const shown = panel('Trials', el('div', { class: 'toolbar' }, filter, el('button', { type: 'button', on: { click: () => { sort = 'rank'; offset = 0; load(); } } }, 'Best first'), said), host);
+    return { panel: shown, narrow };
   }
 
   // -------------------------------------------------------------- walk-forward
 
-  function walk() {
+  function walk(run) {
     const { summary, windows } = run;
     const m = summary.metrics ?? {};
     const chart = el('div', { class: 'chart' });
@@ -198,6 +170,18 @@ export function startSweep(id) {
     ];
   }
 
-  load();
-  return follow(load, () => run === null || isActive(run), (data) => data.id === id || data.run_id === id);
+  async function takeUp(run) {
+    const { id: next } = await api(`/api/v1/${LIST}`, { method: 'POST', body: { resume: run.run_id } });
+    location.assign(`/sweep/${encodeURIComponent(next)}`);
+  }
+
+  return startRun({
+    list: LIST, page: '/sweep', all: 'All sweeps', id,
+    name: ({ kind }) => (kind === 'walk_forward' ? 'Walk-forward analysis' : 'Sweep'),
+    ended: ({ state, sweep }) => `This run is ${state}; ${count(sweep?.trials ?? 0)} of ${count(sweep?.planned ?? 0)} trials are kept.`,
+    result: (run) => (run.windows ? walk(run) : result(run)),
+    kept: (run) => (run.sweep?.trials > 0 ? figures(run) : []),
+    more: (run, deed) => (run.sweep && ['cancelled', 'failed'].includes(run.state) ? [deed('Take it up again', 'primary', () => takeUp(run))] : []),
+    isModel: ({ spec }) => spec && !spec.resume,
+  });
 }

@@ -4,7 +4,8 @@ import { api, busy, byId, duration, el, empty, failure, fill, number, outcome, s
 import { ask } from './dialog.js';
 import { logLine } from './log_line.js';
 import { startPanel } from './panel.js';
-import { count, dollars, facts, gain, money, percent, tile, timeChart } from './run_parts.js';
+import { count, facts, gain, money, percent, tile } from './parts.js';
+import { dollars, timeChart } from './run_parts.js';
 
 const MOST_LINES = 300;
 const KIND = { finished: 'good', failed: 'bad', interrupted: 'bad', running: 'warn', cancelled: '' };
