@@ -78,8 +78,9 @@ impl Core {
     }
 
     /// Around what is open already.
-    pub fn of(house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
+    pub fn of(mut house: House, hasher: Hasher, clock: Clock) -> Arc<Core> {
         let (events, _) = broadcast::channel(EVENTS_BEHIND);
+        house.brokerage.audit_by(&clock);
         let jobs = Jobs::new(house.disk.clone(), events.clone(), Arc::clone(&clock));
         Arc::new(Core {
             logs: Arc::clone(&house.logs),

@@ -199,9 +199,10 @@ impl Alpaca {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         for stream in [Stream::Orders, Stream::MarketData] {
             let (shared, sender) = (Arc::clone(shared), sender.clone());
+            let down = DownAtEnd { shared: Arc::clone(&shared), stream };
             tasks.push(tokio::spawn(async move {
-                while_heard(&sender, stream::run(Arc::clone(&shared), stream)).await;
-                shared.set_up(stream, false);
+                let _down = down;
+                while_heard(&sender, stream::run(shared, stream)).await;
             }));
         }
         let shared = Arc::clone(shared);
@@ -215,6 +216,18 @@ async fn while_heard(sender: &EventSender, work: impl Future<Output = ()>) {
     tokio::select! {
         () = sender.closed() => {}
         () = work => {}
+    }
+}
+
+/// However the task of a stream ends, with its runtime perhaps, the stream is not up any more.
+struct DownAtEnd {
+    shared: Arc<Shared>,
+    stream: Stream,
+}
+
+impl Drop for DownAtEnd {
+    fn drop(&mut self) {
+        self.shared.set_up(self.stream, false);
     }
 }
 

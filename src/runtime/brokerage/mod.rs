@@ -22,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::clock::Clock;
 use super::core::Core;
 use super::reply::Refusal;
 use super::{House, Phase};
@@ -53,6 +54,8 @@ pub struct Brokerage {
     health: Arc<Health>,
     checks: Arc<check::Checks>,
     nightly: universe::Nightly,
+    /// The clock of the audit log.
+    system: Option<Clock>,
     /// One log for all adapters of this process; its thread begins with the first of them.
     log: Option<Arc<ApiLogFile>>,
 }
@@ -87,6 +90,18 @@ impl Brokerage {
         status
     }
 
+    /// Follows this clock in what is audited.
+    pub fn audit_by(&mut self, system: &Clock) {
+        self.system = Some(Arc::clone(system));
+    }
+
+    /// The adapter is not the broker's any more; whoever has it may use it to the end.
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            self.health.begin_anew();
+        }
+    }
+
     /// Calls of the broker that were repeated.
     pub fn retries(&self) -> u64 {
         self.health.retries()
@@ -111,16 +126,14 @@ impl House {
             return Ok(Arc::clone(&open.broker) as Arc<dyn Broker>);
         }
         let settings = self.settings()?.settings.clone();
-        match settings.text(Key::BrokerName) {
-            "ALPACA" => {}
-            "SIM" => {
-                let why = "There is no broker to ask: SIM plays the recorded sessions of SIM_DATA.";
-                return Err(Refusal::conflict("no_market_data", why));
-            }
-            name => {
-                let why = format!("There are no market data to trade on: this program has no adapter for {name} yet.");
-                return Err(Refusal::conflict("no_market_data", why));
-            }
+        let name = settings.text(Key::BrokerName);
+        if capabilities(name).is_none() {
+            self.brokerage.close();
+            let why = match name {
+                "SIM" => "There is no broker to ask: SIM plays the recorded sessions of SIM_DATA.".to_string(),
+                name => format!("There are no market data to trade on: this program has no adapter for {name} yet."),
+            };
+            return Err(Refusal::conflict("no_market_data", why));
         }
         let fields = secrets::read_fields(&self.disk, &self.keys, SecretFile::Broker)?.unwrap_or_default();
         let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -145,7 +158,8 @@ impl House {
             Refusal::conflict("broker_not_configured", format!("The broker is not configured as it must be: {error}."))
         })?);
         let category = SecretFile::Broker.category().name();
-        let entry = Entry::new(clock(), &Actor::core(), Action::SecretDecrypt, category, "done");
+        let now = self.brokerage.system.as_ref().map_or_else(|| clock(), |system| system());
+        let entry = Entry::new(now, &Actor::core(), Action::SecretDecrypt, category, "done");
         self.audit.note(entry.detail(Value::from("credentials of the broker")));
         self.brokerage.health.begin_anew();
         self.brokerage.open = Some(Open { options, broker: Arc::clone(&broker) });
@@ -184,7 +198,8 @@ pub async fn attend(core: Arc<Core>) {
     }
 }
 
-/// Asks a broker that was not heard for a while for its time. What comes of it is heard by [`Health`].
+/// Asks a broker that was not heard for a while for its time. What comes of it is heard by [`Health`], and by the clock
+/// of trading, if that follows the broker.
 async fn probe(core: &Arc<Core>) {
     let is_due = core.work(|house| {
         matches!(house.phase(), Phase::Main | Phase::Error) && house.brokerage.health.is_silent_for(PROBE)
@@ -193,8 +208,8 @@ async fn probe(core: &Arc<Core>) {
         && let Ok(broker) = core.broker().await
     {
         // Not longer, for there is more to attend to than a broker that says nothing.
-        if let Ok(Ok(clock)) = timeout(PROBE, broker.get_clock()).await {
-            core.trading_clock.tell(clock.time);
+        if let Ok(Ok(told)) = timeout(PROBE, broker.get_clock()).await {
+            core.trading_clock.tell(told.time);
         }
     }
 }

@@ -91,8 +91,8 @@ fn is_due(have: Option<NaiveDate>, tried: Option<Nanos>, now: Nanos) -> bool {
 
 /// Builds the universe if it is due.
 pub async fn build_if_due(core: &Arc<Core>) {
-    let now = (core.market_clock().now)();
-    let sources = match core.work(move |house| house.universe_sources(now)).await {
+    let (now, utc) = ((core.market_clock().now)(), core.now());
+    let sources = match core.work(move |house| house.universe_sources(now, utc)).await {
         Ok(Ok(Some(sources))) => sources,
         Ok(Ok(None)) | Err(_) => return,
         Ok(Err(why)) => return failed(core, why).await,
@@ -119,20 +119,22 @@ pub async fn build_if_due(core: &Arc<Core>) {
 
 /// Ready when the exchange is open.
 async fn opened(core: &Arc<Core>) {
-    while !matches!(SymbolUniverse::last_session((core.market_clock().now)()), Err(UniverseError::TradingHours(_))) {
+    let clock = core.market_clock().now;
+    while !matches!(SymbolUniverse::last_session(clock()), Err(UniverseError::TradingHours(_))) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
 async fn failed(core: &Arc<Core>, why: String) {
-    let now = core.now();
+    let (now, utc) = ((core.market_clock().now)(), core.now());
     // Nothing is left to be told if that fails, too.
-    let _ = core.work(move |house| house.note_failed_universe(why, now)).await;
+    let _ = core.work(move |house| house.note_failed_universe(why, now, utc)).await;
 }
 
 impl House {
-    /// What a universe is to be built from, if one is due and there is something to build it from.
-    fn universe_sources(&mut self, now: Nanos) -> Result<Option<Sources>, String> {
+    /// What a universe is to be built from, if one is due at `now` on the clock of trading, and there is something to
+    /// build it from. `utc`: the time of the audit.
+    fn universe_sources(&mut self, now: Nanos, utc: Nanos) -> Result<Option<Sources>, String> {
         if self.phase() != Phase::Main {
             return Ok(None);
         }
@@ -154,7 +156,7 @@ impl House {
         let Some(fundamentals) = self.fundamentals().transpose() else { return Ok(None) };
         self.brokerage.nightly.tried = Some(now);
         let category = SecretFile::ScreenerApi.category().name();
-        let entry = Entry::new(now, &Actor::core(), Action::SecretDecrypt, category, "done");
+        let entry = Entry::new(utc, &Actor::core(), Action::SecretDecrypt, category, "done");
         self.audit.note(entry.detail(Value::from("for the symbol universe")));
         let blocklist = text(&self.disk, BLOCKLIST)?.unwrap_or_default();
         Ok(Some(Sources { fundamentals: fundamentals?, rules: UniverseRules::new(&settings, &blocklist) }))
@@ -192,8 +194,8 @@ impl House {
     }
 
     /// Logs why there is no new universe, and tells people, once for a session.
-    fn note_failed_universe(&mut self, why: String, now: Nanos) {
-        self.logs.write(LogName::ErrorTracebacks, &Record::new(now, Level::Error, "universe", why.clone()));
+    fn note_failed_universe(&mut self, why: String, now: Nanos, utc: Nanos) {
+        self.logs.write(LogName::ErrorTracebacks, &Record::new(utc, Level::Error, "universe", why.clone()));
         let session = SymbolUniverse::last_session(now).ok().map(|session| session.date);
         let nightly = &mut self.brokerage.nightly;
         let is_news = nightly.told.is_none() || (session.is_some() && session != nightly.told);
@@ -202,7 +204,7 @@ impl House {
         if is_news {
             let text = format!("{why}. The one before stays; it is tried again in half an hour.");
             let title = "The symbol universe was not built";
-            self.tell_people(Notice::new(notify::Level::Routine, Kind::Failure, title, &text), now);
+            self.tell_people(Notice::new(notify::Level::Routine, Kind::Failure, title, &text), utc);
         }
     }
 

@@ -84,6 +84,10 @@ fn everybody_gets_the_same_adapter_until_settings_or_credentials_are_others() {
     configure(&bot, "broker", &json!({ "broker_api_key": "PLANTED-SECRET other" }));
     let third = broker(&bot).unwrap();
     assert!(!Arc::ptr_eq(&second, &third), "another key");
+    let gone = Arc::downgrade(&third);
+    drop(third);
+    configure(&bot, "identity", &json!({ "broker_code": "SIM", "broker_url": "" }));
+    assert!(broker(&bot).is_err() && gone.upgrade().is_none(), "nobody needs it any more");
     let decrypted = bot.audited().into_iter().filter(|entry| entry == "secret.decrypt broker done").count();
     assert_eq!(decrypted, 3, "once for each adapter");
 }

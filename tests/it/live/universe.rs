@@ -80,7 +80,7 @@ fn the_symbols_are_chosen_after_the_close_and_a_night_that_fails_keeps_those_bef
         [("SCREENER_NAME", "Finnhub"), ("SCREENER_API_KEY", "screenerkey"), ("SCREENER_URL", url.as_str())];
     let core = core(folder.path(), &server, &configured, &clock);
     core.with(|house| {
-        house.disk.make_folder("output/cache").unwrap();
+        house.disk.make_folder("context").unwrap();
         house.disk.write(BLOCKLIST, b"BLOCKED # by hand\n").unwrap();
     });
     attended(&core, "the broker was asked for its time", || server.count("GET /v2/clock") > 0);
@@ -120,7 +120,6 @@ fn without_a_screener_a_table_tells_the_capitalizations() {
     let row = core.with(|house| house.check_universe().unwrap());
     assert_eq!((&row["ok"], row["detail"].as_str().unwrap().contains("no screener")), (&true.into(), true), "{row}");
     core.with(|house| {
-        house.disk.make_folder("output/cache").unwrap();
         house.disk.make_folder("context").unwrap();
         house.disk.write(FUNDAMENTALS, b"symbol,market_cap\nGOOD,2000000000\nTHIN,3e9\n").unwrap();
     });
