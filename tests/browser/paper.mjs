@@ -151,7 +151,8 @@ await quiet('a session is stopped after it was asked, and the bot is idle again 
   await frame.click('button:has-text("Stop the session")');
   await frame.click('dialog button.primary');
   // Over the page that says that positions are being closed, and back by itself.
-  await page.waitForFunction(() => location.pathname === '/main' && document.getElementById('bot-state')?.textContent === 'idle', null, { timeout: 60_000, polling: 250 });
+  await page.waitForFunction(() => location.pathname === '/main' && document.getElementById('bot-state')?.textContent === 'idle', null, { timeout: 60_000, polling: 250 })
+    .catch(async () => assert.fail(`${page.url()}: ${await page.innerText('#bot-state')}`));
   await page.goto('/main');
   const again = await panelOf(page, 'status');
   await again.waitForSelector('button:has-text("Start on paper")');

@@ -52,7 +52,8 @@ for (const frame of document.querySelectorAll('iframe')) {
   frame.addEventListener('load', () => {
     try {
       const path = frame.contentWindow.location.pathname;
-      if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave(path);
+      // By then the bot may be somewhere else again: the server knows which page it is.
+      if (['/login', '/wait', '/register', '/error', '/main'].includes(path)) leave('/');
       delete frame.dataset.failed;
     } catch {
       // The page of the browser itself that says that nobody answers: fetched anew when somebody does.

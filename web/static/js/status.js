@@ -267,7 +267,7 @@ const side = (name, ...panels) => {
 
 const show = (status, pending) => [
   tiles(status), pendingPanel(pending), sessionWindows(status), side('held', positionsPanel(status), fillsPanel(status)), tradesPanel(status), todaysWindows(status),
-  side('session', sessionPanel(status), el('div', { class: 'stack' }, riskPanel(status), botPanel(status))), ...others(status),
+  side('others', ...others(status)), side('session', sessionPanel(status), el('div', { class: 'stack' }, riskPanel(status), botPanel(status))),
 ].filter((node) => node !== null);
 
 // ---------------------------------------------------------------- what moves
