@@ -6,8 +6,8 @@ import { axe, finish, shot } from './harness.mjs';
 import { USER, child, folder, logIn, look, page, quiet, ready, visit } from './program.mjs';
 
 const VIEWER = { username: 'vic', password: 'viewers only look around' };
-/** Times as fast as time: a session of six and a half hours in about a minute. */
-const SPEED = 400;
+/** Times as fast as time: a session of six and a half hours in a minute and a half. */
+const SPEED = 240;
 
 /** Sets settings of the bot in its page. */
 async function set(values) {
