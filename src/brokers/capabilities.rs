@@ -60,6 +60,8 @@ pub struct Capabilities {
     /// Shares that an open order may sell are not available to another: before a position can be closed at the
     /// market, its stop has to be canceled, and the cancel be confirmed.
     pub exit_orders_hold_shares: bool,
+    /// Orders on both sides of a stock may be open at the same time; otherwise the second is refused (wash trades).
+    pub both_sides: bool,
     /// From so long before the close on no orders for the close are taken, milliseconds; 0: they always are.
     pub on_close_cutoff_ms: u32,
     /// Longest client order id, in characters.

@@ -9,6 +9,9 @@ use super::number::{QTY_DECIMALS, round_to_step, to_decimal};
 use crate::risk::Approved;
 use crate::trading::{Order, OrderChange, OrderKind, Side, TimeInForce, Trail};
 
+/// Decimals beyond those of a quantity that are kept when noise is rounded away.
+const NOISE: u32 = 3;
+
 /// What does not become an order of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
@@ -120,7 +123,7 @@ pub struct OrderTicket {
 impl OrderTicket {
     /// The order that risk approved, in the numbers of a broker.
     ///
-    /// Quantities are cut off after nine decimals. Prices come onto the grid of [`super::price_step`]: a limit to the
+    /// Quantities are cut off after nine decimals, noise of float arithmetic rounded away first. Prices come onto the grid of [`super::price_step`]: a limit to the
     /// side on which it is never worse than what was asked for, a stop to the nearest step. Noise of float
     /// arithmetic, beyond six decimals, is rounded away first.
     ///
@@ -241,7 +244,8 @@ impl Replacement {
 
 fn quantity(qty: f64) -> Result<Decimal, TicketError> {
     to_decimal(qty)
-        .map(|qty| qty.trunc_with_scale(QTY_DECIMALS).normalize())
+        // A sum of executions is 6.101605773999998 where it is 6.101605774: cut off, a billionth of a share would remain.
+        .map(|qty| qty.round_dp(QTY_DECIMALS + NOISE).trunc_with_scale(QTY_DECIMALS).normalize())
         .filter(|qty| *qty > Decimal::ZERO)
         .ok_or_else(|| TicketError::Quantity(qty.to_string()))
 }
@@ -320,6 +324,10 @@ mod tests {
         let stop = ticket(Side::Sell, 0.123_456_789_9, OrderKind::Stop { stop: 99.996 }).unwrap();
         assert_eq!(stop.kind(), TicketKind::Stop { stop: decimal("100") });
         assert_eq!(stop.qty(), decimal("0.123456789"));
+        // 14.597143 - 8.495537226, and a sum of shares.
+        for (noisy, expected) in [(6.101_605_773_999_998, "6.101605774"), (13.999_999_999_999_998, "14")] {
+            assert_eq!(ticket(Side::Sell, noisy, OrderKind::Market).unwrap().qty(), decimal(expected));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::market::{Market, Nanos, SymbolId};
 use crate::risk::{Approved, Limits, RiskDesk, Venue};
 use crate::trading::{
     ColumnCache, Command, Contracts, Order, OrderId, OrderRequest, OrderState, Orders, Portfolio, PositionSize,
-    PutContract, Setup, Side, Signal, Signals, Strategy, View, Wake, Work,
+    PutContract, QTY_EPSILON, Setup, Side, Signal, Signals, Strategy, View, Wake, Work,
 };
 
 /// A strategy with how the core treats it.
@@ -305,6 +305,53 @@ impl Core {
         self.liquidations.iter().any(|id| !self.portfolio.order(*id).state.is_final())
     }
 
+    /// Closes a part of a strategy's position by `request`, as decided at `now`.
+    pub fn close_part(
+        &mut self,
+        market: &Market,
+        now: Nanos,
+        strategy: u16,
+        request: OrderRequest,
+        venue: &mut impl Venue,
+    ) {
+        let driver = self.contracts.on(market).driver(request.symbol);
+        let order = Order { liquidates: true, ..self.portfolio.enter(strategy, request, now, driver) };
+        self.liquidations.push(order.id);
+        let verdict = self.desk.approve_liquidation(order);
+        self.send(&order, verdict, venue);
+    }
+
+    /// Closes what has filled since [`Core::liquidate`], and what its orders do not cover any more. Whether there was
+    /// anything.
+    pub fn liquidate_rest(
+        &mut self,
+        market: &Market,
+        now: Nanos,
+        reason: &'static str,
+        venue: &mut impl Venue,
+    ) -> bool {
+        let mut rest = Vec::new();
+        for symbol in self.portfolio.account.open_positions().to_vec() {
+            for strategy in 0..self.slots.len() as u16 {
+                let held = self.portfolio.strategy_position(strategy, symbol);
+                let orders = self.liquidations.iter().map(|id| self.portfolio.order(*id));
+                let covered: f64 = orders
+                    .filter(|r| !r.state.is_final() && r.order.strategy == strategy && r.order.request.symbol == symbol)
+                    .map(|r| -r.order.request.side.sign() * (r.order.request.qty - r.filled))
+                    .sum();
+                let open = held - covered;
+                if open * held > 0.0 && open.abs() > QTY_EPSILON {
+                    rest.push((strategy, symbol, open));
+                }
+            }
+        }
+        for &(strategy, symbol, open) in &rest {
+            let side = if open > 0.0 { Side::Sell } else { Side::Buy };
+            self.close_part(market, now, strategy, OrderRequest::market(symbol, side, open.abs(), reason), venue);
+        }
+        !rest.is_empty()
+    }
+
     /// Cancels everything and closes every position at the market, as decided at `now`.
     pub fn liquidate(&mut self, market: &Market, now: Nanos, reason: &'static str, venue: &mut impl Venue) {
         self.liquidations.clear();
@@ -322,11 +369,7 @@ impl Core {
                 }
                 let side = if qty > 0.0 { Side::Sell } else { Side::Buy };
                 let request = OrderRequest::market(symbol, side, qty.abs(), reason);
-                let driver = self.contracts.on(market).driver(symbol);
-                let order = Order { liquidates: true, ..self.portfolio.enter(strategy, request, now, driver) };
-                self.liquidations.push(order.id);
-                let verdict = self.desk.approve_liquidation(order);
-                self.send(&order, verdict, venue);
+                self.close_part(market, now, strategy, request, venue);
             }
         }
     }

@@ -115,7 +115,7 @@ impl Feed for BrokerFeed {
                 Heard { input: None, note: Some((!status.trading, note)) }
             }
             BrokerEvent::Order(update) => self.order(VenueEvent::Report(words::update(&update))),
-            BrokerEvent::OrderLost { client_id, .. } => self.order(VenueEvent::NeverArrived { client_id }),
+            BrokerEvent::OrderLost { client_id, .. } => self.order(VenueEvent::Lost { client_id }),
             BrokerEvent::Positions(positions) => self.order(words::positions(&positions)),
             BrokerEvent::StreamUp { stream } => self.stream(stream, true, ""),
             BrokerEvent::StreamDown { stream, why } => self.stream(stream, false, &why),

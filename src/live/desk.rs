@@ -6,7 +6,7 @@
 //! open a position is decided for a moment, and is not.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -35,12 +35,50 @@ pub struct OrderDesk {
     answers: Answers,
     pauses: (Duration, Duration),
     orders: BTreeMap<String, UnboundedSender<Request>>,
+    reach: Arc<Reach>,
+}
+
+/// Whether the broker takes requests, as far as the last ones tell.
+struct Reach {
+    is_refusing: Mutex<bool>,
+    answers: Answers,
+}
+
+impl Reach {
+    /// A request has been answered, if only with a no; or not, and why. Tells what has changed.
+    fn note(&self, result: Result<(), &BrokerError>) {
+        let mut is_refusing = self.is_refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Err(error) if is_outage(error) && !*is_refusing => {
+                *is_refusing = true;
+                (self.answers)(BrokerEvent::Refusing { reason: error.to_string() });
+            }
+            Err(error) if is_outage(error) => {}
+            _ if *is_refusing => {
+                *is_refusing = false;
+                (self.answers)(BrokerEvent::Taking);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether an error says that the broker takes nothing just now, whatever it is.
+fn is_outage(error: &BrokerError) -> bool {
+    matches!(
+        error,
+        BrokerError::Network { .. }
+            | BrokerError::RateLimited { .. }
+            | BrokerError::Auth { .. }
+            | BrokerError::Unknown { .. }
+    )
 }
 
 impl OrderDesk {
     /// A desk whose calls run on `handle`.
     pub fn new(broker: Arc<dyn Broker>, handle: Handle, answers: Answers) -> OrderDesk {
-        OrderDesk { broker, handle, answers, pauses: PAUSES, orders: BTreeMap::new() }
+        let reach = Arc::new(Reach { is_refusing: Mutex::new(false), answers: Arc::clone(&answers) });
+        OrderDesk { broker, handle, answers, pauses: PAUSES, orders: BTreeMap::new(), reach }
     }
 
     /// The same with other pauses between two tries.
@@ -51,7 +89,7 @@ impl OrderDesk {
 
     /// Carries out a request. Returns at once.
     pub fn carry_out(&mut self, request: Request) {
-        let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id }) =
+        let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id, .. }) =
             &request;
         let (client_id, mut request) = (client_id.clone(), request);
         if let Some(order) = self.orders.get(&client_id) {
@@ -68,11 +106,12 @@ impl OrderDesk {
         let order = OrderTask {
             broker: Arc::clone(&self.broker),
             answers: Arc::clone(&self.answers),
+            reach: Arc::clone(&self.reach),
             pauses: self.pauses,
             client_id,
             requests,
             next: None,
-            ticket: None,
+            is_refused: false,
         };
         self.handle.spawn(order.run());
     }
@@ -80,9 +119,12 @@ impl OrderDesk {
     /// Asks for all positions.
     pub fn ask_positions(&self) {
         let (broker, answers) = (Arc::clone(&self.broker), Arc::clone(&self.answers));
+        let reach = Arc::clone(&self.reach);
         self.handle.spawn(async move {
+            let positions = broker.get_positions().await;
+            reach.note(positions.as_ref().map(drop));
             // If it fails, the next question is not far.
-            if let Ok(positions) = broker.get_positions().await {
+            if let Ok(positions) = positions {
                 answers(words::positions(&positions));
             }
         });
@@ -93,13 +135,14 @@ impl OrderDesk {
 struct OrderTask {
     broker: Arc<dyn Broker>,
     answers: Answers,
+    reach: Arc<Reach>,
     pauses: (Duration, Duration),
     client_id: String,
     requests: UnboundedReceiver<Request>,
     /// A request that arrived during a pause.
     next: Option<Request>,
-    /// The order, if it was sent by this desk and takes risk away: it may be sent again under the same id.
-    ticket: Option<OrderTicket>,
+    /// The broker has refused it, and everybody was told: it is not sent any more.
+    is_refused: bool,
 }
 
 /// Whether a try is to be repeated.
@@ -126,9 +169,11 @@ impl OrderTask {
             let mut tries = 0;
             loop {
                 let tried = match &request {
-                    Request::Submit { instrument, order, .. } => self.submit(&id, instrument, *order).await,
+                    Request::Submit { instrument, order, exit, .. } => {
+                        self.submit(&id, instrument, *order, *exit).await
+                    }
                     Request::Cancel { .. } => self.cancel(&id).await,
-                    Request::Resolve { .. } => self.resolve(&id).await,
+                    Request::Resolve { again, .. } => self.resolve(&id, again.as_ref()).await,
                 };
                 if tried == Try::Done {
                     break;
@@ -157,34 +202,33 @@ impl OrderTask {
         (self.answers)(event);
     }
 
-    async fn submit(&mut self, id: &ClientOrderId, instrument: &str, order: Approved<Order>) -> Try {
-        let client_id = || self.client_id.clone();
+    async fn submit(&mut self, id: &ClientOrderId, instrument: &str, order: Approved<Order>, exit: bool) -> Try {
         let ticket = match OrderTicket::new(order, instrument, id.clone()) {
             Ok(ticket) => ticket,
             Err(error) => {
-                self.answer(BrokerEvent::Refused { client_id: client_id(), reason: error.to_string() });
+                self.answer(BrokerEvent::Refused { client_id: self.client_id.clone(), reason: error.to_string() });
                 return Try::Done;
             }
         };
-        let takes_risk_away = order.get().request.parent.is_some() || order.get().liquidates;
-        let is_once = self.broker.capabilities().idempotency == Idempotency::UniqueClientId;
-        match self.broker.submit_order(ticket.clone()).await {
+        let submitted = self.broker.submit_order(ticket).await;
+        self.reach.note(submitted.as_ref().map(drop));
+        match submitted {
             // What the broker says of it comes as an event.
             Ok(_) => {}
-            Err(BrokerError::Network { .. } | BrokerError::RateLimited { .. }) if takes_risk_away => return Try::Again,
+            Err(error) if exit && error.is_definite() && is_outage(&error) => return Try::Again,
             Err(error) if error.is_definite() => {
-                self.answer(BrokerEvent::Refused { client_id: client_id(), reason: error.to_string() });
+                self.is_refused = true;
+                self.answer(BrokerEvent::Refused { client_id: self.client_id.clone(), reason: error.to_string() });
             }
-            Err(_) => {
-                self.ticket = (takes_risk_away && is_once).then_some(ticket);
-                self.answer(BrokerEvent::OutcomeUnknown { client_id: client_id() });
-            }
+            Err(_) => self.answer(BrokerEvent::OutcomeUnknown { client_id: self.client_id.clone() }),
         }
         Try::Done
     }
 
     async fn cancel(&self, id: &ClientOrderId) -> Try {
-        match self.broker.cancel_order(id.clone()).await {
+        let canceled = self.broker.cancel_order(id.clone()).await;
+        self.reach.note(canceled.as_ref().map(drop));
+        match canceled {
             // What becomes of it comes as an event.
             Ok(_) => Try::Done,
             Err(error @ (BrokerError::NotFound(_) | BrokerError::Rejected(_) | BrokerError::Unsupported(_))) => {
@@ -196,10 +240,12 @@ impl OrderTask {
         }
     }
 
-    async fn resolve(&mut self, id: &ClientOrderId) -> Try {
-        let order = match self.broker.get_order_by_client_id(id.clone()).await {
+    async fn resolve(&mut self, id: &ClientOrderId, again: Option<&(String, Approved<Order>)>) -> Try {
+        let found = self.broker.get_order_by_client_id(id.clone()).await;
+        self.reach.note(found.as_ref().map(drop));
+        let order = match found {
             Ok(Some(order)) => order,
-            Ok(None) => return self.not_found().await,
+            Ok(None) => return self.not_found(id, again).await,
             Err(_) => return Try::Again,
         };
         if !order.filled.is_zero() {
@@ -216,18 +262,15 @@ impl OrderTask {
 
     /// The broker does not know the order. One that takes risk away is sent again under its id, which the broker takes
     /// once; of any other the adapter tells when it can be taken as lost.
-    async fn not_found(&mut self) -> Try {
-        let Some(ticket) = self.ticket.clone() else {
-            self.answer(BrokerEvent::NotFound { client_id: self.client_id.clone() });
-            return Try::Done;
-        };
-        match self.broker.submit_order(ticket).await {
-            Ok(_) => Try::Done,
-            Err(error @ BrokerError::Rejected(_)) => {
-                self.answer(BrokerEvent::Refused { client_id: self.client_id.clone(), reason: error.to_string() });
+    async fn not_found(&mut self, id: &ClientOrderId, again: Option<&(String, Approved<Order>)>) -> Try {
+        let is_once = self.broker.capabilities().idempotency == Idempotency::UniqueClientId;
+        match again.filter(|_| is_once && !self.is_refused) {
+            // A new try may end as the first one did: then it is asked for again.
+            Some((instrument, order)) => self.submit(id, instrument, *order, true).await,
+            None => {
+                self.answer(BrokerEvent::NotFound { client_id: self.client_id.clone() });
                 Try::Done
             }
-            Err(_) => Try::Again,
         }
     }
 }

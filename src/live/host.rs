@@ -17,7 +17,7 @@ use crate::session::{Command, Input, Output, Recorder, RecorderError, SessionVen
 
 /// Longest time for which others may see an old status while much arrives.
 const SHOW: Duration = Duration::from_millis(100);
-/// Time between two comparisons of all positions with the broker's; while they differ, the shorter one.
+/// Time between two comparisons of all positions with the broker's; while nothing may be opened, the shorter one.
 const POSITIONS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(5));
 
 /// Something that arrives at the trading thread.
@@ -130,6 +130,7 @@ pub struct Host<V, F> {
     unwritten: Option<String>,
     latency: Latency,
     last_shown: Instant,
+    compares: (Duration, Duration),
     positions_due: Instant,
 }
 
@@ -145,8 +146,14 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     ) -> Host<V, F> {
         let now = Instant::now();
         let (latency, positions_due) = (Latency::default(), now + POSITIONS.0);
-        let unwritten = None;
-        Host { recorder, feed, desk, inbox, told, shown, unwritten, latency, last_shown: now, positions_due }
+        let (unwritten, compares) = (None, POSITIONS);
+        Host { recorder, feed, desk, inbox, told, shown, unwritten, latency, last_shown: now, compares, positions_due }
+    }
+
+    /// The same with other times between two comparisons of positions: `often` while nothing may be opened.
+    #[must_use]
+    pub fn with_comparisons(self, seldom: Duration, often: Duration) -> Host<V, F> {
+        Host { compares: (seldom, often), positions_due: Instant::now() + seldom, ..self }
     }
 
     /// Carries out what a session that goes on asks first, then runs until it is over, or the process ends.
@@ -192,6 +199,14 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             Arrival::Leave => Ok(false),
             Arrival::Ask(ask) => self.ask(ask),
             Arrival::Answer(broker) => {
+                let note = match &broker {
+                    VenueEvent::Refusing { reason } => Some((true, format!("the broker takes no requests: {reason}"))),
+                    VenueEvent::Taking => Some((false, "the broker takes requests again".to_string())),
+                    _ => None,
+                };
+                if let Some((urgent, text)) = note {
+                    let _ = self.told.send(Told::Note(urgent, text));
+                }
                 let time = self.feed.now();
                 self.take(&Input::Broker { time, broker })
             }
@@ -282,9 +297,9 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         let Some(desk) = &self.desk else { return };
         if Instant::now() >= self.positions_due {
             desk.ask_positions();
-            self.positions_due = Instant::now() + POSITIONS.0;
+            self.positions_due = Instant::now() + self.compares.0;
         } else if self.recorder.session().entries_blocked().is_some() {
-            self.positions_due = self.positions_due.min(Instant::now() + POSITIONS.1);
+            self.positions_due = self.positions_due.min(Instant::now() + self.compares.1);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::Days;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 use super::broker_feed::MarketClock;
 use super::desk::OrderDesk;
@@ -270,23 +271,35 @@ struct Pump {
 }
 
 impl Pump {
+    /// Bars of the stream wait until those from before it have been fetched and have gone. Nothing else waits for them:
+    /// what becomes of an order must not.
     async fn run(self, mut events: Events) {
-        // Bars of the stream wait until those from before it have gone.
+        let inbox = self.inbox.clone();
         let mut waiting = Some(Vec::new());
-        while let Some(event) = events.next().await {
+        let (fetched, mut earlier) = oneshot::channel();
+        let mut fetch = Some((self, fetched));
+        loop {
+            let event = tokio::select! {
+                bars = &mut earlier, if fetch.is_none() && waiting.is_some() => {
+                    for event in bars.into_iter().flatten().chain(waiting.take().into_iter().flatten()) {
+                        inbox.send(Arrival::Broker(event));
+                    }
+                    continue;
+                }
+                event = events.next() => event,
+            };
+            let Some(event) = event else { return };
             let is_up = event == BrokerEvent::StreamUp { stream: Stream::MarketData };
             match &mut waiting {
                 Some(bars) if matches!(event, BrokerEvent::Bar(_)) => bars.push(event),
-                _ => {
-                    if !self.inbox.send(Arrival::Broker(event)) {
-                        return;
-                    }
-                }
+                _ if !inbox.send(Arrival::Broker(event)) => return,
+                _ => {}
             }
-            if is_up && let Some(bars) = waiting.take() {
-                for event in self.catch_up().await.into_iter().chain(bars) {
-                    self.inbox.send(Arrival::Broker(event));
-                }
+            if is_up && let Some((pump, fetched)) = fetch.take() {
+                tokio::spawn(async move {
+                    // If nobody waits for them any more, they are of no use.
+                    let _ = fetched.send(pump.catch_up().await);
+                });
             }
         }
     }

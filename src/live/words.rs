@@ -74,6 +74,7 @@ pub fn bar(symbol: u32, bar: &BrokerBar) -> NewBar {
 pub fn venue_rules(capabilities: &Capabilities) -> VenueRules {
     VenueRules {
         exits_hold_shares: capabilities.exit_orders_hold_shares,
+        both_sides: capabilities.both_sides,
         fractions_at_close: false,
         close_cutoff_ms: capabilities.on_close_cutoff_ms,
         ..VenueRules::default()

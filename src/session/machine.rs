@@ -15,7 +15,7 @@ use crate::market::{
 use crate::risk::{BarVenue, Halt};
 use crate::settings::{Key, Settings};
 use crate::sim::SimVenue;
-use crate::trading::{Instruments, OrderId, OrderState, Portfolio};
+use crate::trading::{Instruments, OrderId, OrderRequest, OrderState, Portfolio, Side};
 use serde_json::json;
 
 /// A bar that is this much longer in coming than it should be is not acted on.
@@ -41,8 +41,10 @@ pub trait SessionVenue: BarVenue {
     /// An input has been taken: finds out what has to be asked of the broker because of it.
     fn converge(&mut self, _now: Nanos, _portfolio: &mut Portfolio, _instruments: &Instruments<'_>) {}
 
-    /// The process is a new one: what was asked last may have been carried out or not.
-    fn resume(&mut self) {}
+    /// Takes shares that came of orders that had ended, and that nobody looks after.
+    fn take_strays(&mut self) -> Vec<Stray> {
+        Vec::new()
+    }
 
     /// Whether nothing lies at the broker, even of orders that have ended for the core.
     fn is_clear(&self) -> bool {
@@ -66,6 +68,16 @@ pub trait SessionVenue: BarVenue {
 }
 
 impl SessionVenue for SimVenue {}
+
+/// Shares that came of an order that had ended, so that neither its strategy nor an exit of it looks after them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stray {
+    pub strategy: u16,
+    pub symbol: SymbolId,
+    /// How they came.
+    pub side: Side,
+    pub qty: f64,
+}
 
 /// A session that cannot be made, or cannot go on. Nothing that arrives leads there: what is not usable is counted and
 /// left out, so that every journal can be replayed.
@@ -197,6 +209,10 @@ impl<V: SessionVenue> Session<V> {
                 let Trader { core, venue, .. } = &mut self.trader;
                 let instruments = core.contracts.on(&self.market);
                 venue.venue.venue.broker(broker, self.now, &mut core.portfolio, &instruments);
+                self.close_strays();
+                if let Life::Closing(halt) = self.life {
+                    self.close_rest(halt);
+                }
             }
             Input::Command { command, .. } => self.command(*command)?,
         }
@@ -206,16 +222,6 @@ impl<V: SessionVenue> Session<V> {
         self.watch_stage()?;
         self.tell();
         Ok(std::mem::take(&mut self.outputs))
-    }
-
-    /// The session goes on in a new process, after it has taken every input of its journal again. Gives back what
-    /// to ask of the broker to find out where things stand.
-    pub fn resume(&mut self) -> Vec<Output> {
-        let venue = &mut self.trader.venue.venue.venue;
-        // What followed from the inputs was asked for by the process before, or not.
-        venue.take_requests();
-        venue.resume();
-        venue.take_requests().into_iter().map(Output::Request).collect()
     }
 
     /// The market so far.
@@ -438,11 +444,24 @@ impl<V: SessionVenue> Session<V> {
 
     /// An order that was on its way when everything was to be closed has filled since.
     fn close_rest(&mut self, halt: Halt) {
-        let core = &self.trader.core;
-        if !core.portfolio.account.open_positions().is_empty() && !core.is_liquidating() {
-            self.trader.close_all(&self.market, self.now, halt);
+        let Trader { core, venue, .. } = &mut self.trader;
+        if core.liquidate_rest(&self.market, self.now, halt.reason(), venue) {
             self.settle();
         }
+    }
+
+    /// Closes what nobody looks after.
+    fn close_strays(&mut self) {
+        let Trader { core, venue, .. } = &mut self.trader;
+        let strays = venue.venue.venue.take_strays();
+        if strays.is_empty() {
+            return;
+        }
+        for Stray { strategy, symbol, side, qty } in strays {
+            let request = OrderRequest::market(symbol, side.opposite(), qty, "filled after its end");
+            core.close_part(&self.market, self.now, strategy, request, venue);
+        }
+        self.settle();
     }
 
     /// What happens at once to orders that were sent between two bar ends.

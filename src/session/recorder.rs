@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::journal::{Journal, JournalError, Record};
-use super::live::LiveVenue;
+use super::live::{BrokerEvent, LiveVenue};
 use super::machine::{Session, SessionError, SessionVenue};
 use super::output::Output;
 use super::plan::{HistoryChunk, Plan, PlanError};
@@ -112,9 +112,12 @@ impl Recorder<LiveVenue> {
     /// A journal that is not sound, that leads to other orders than it has, or of a session on the simulated venue.
     pub fn resume(path: &Path) -> Result<(Recorder<LiveVenue>, Vec<Output>), RecorderError> {
         match reopen(path)? {
-            (AnySession::Live(mut session), journal, _) => {
-                let outputs = session.resume();
-                Ok((Recorder { session: *session, journal }, outputs))
+            (AnySession::Live(session), journal, _) => {
+                let mut recorder = Recorder { session: *session, journal };
+                // An input like any other: what follows from it must follow again.
+                let restarted = Input::Broker { time: recorder.session.now(), broker: BrokerEvent::Restarted };
+                let outputs = recorder.handle(&restarted)?;
+                Ok((recorder, outputs))
             }
             (AnySession::Sim(_), ..) => Err(RecorderError::OtherVenue { expected: "a broker" }),
         }

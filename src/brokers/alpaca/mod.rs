@@ -59,6 +59,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     idempotency: Idempotency::UniqueClientId,
     replace: ReplaceSemantics::NewOrder,
     exit_orders_hold_shares: true,
+    both_sides: false,
     on_close_cutoff_ms: 600_000,
     longest_client_id: ClientOrderId::LONGEST,
 };

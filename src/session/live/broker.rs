@@ -16,25 +16,40 @@ pub struct VenueRules {
     pub close_lead_ms: u32,
     /// From so long before the close on the broker takes no orders for the close: they go to the market instead.
     pub close_cutoff_ms: u32,
+    /// Whether orders on both sides of an instrument may lie there at the same time. Where not, an exit waits until
+    /// what is on the other side is back.
+    pub both_sides: bool,
+    /// How long the rest of an entry that has filled in part may keep its stop waiting in that case. Then it is called
+    /// back.
+    pub patience_ms: u32,
 }
 
 impl Default for VenueRules {
     /// A broker that takes everything.
     fn default() -> VenueRules {
-        VenueRules { exits_hold_shares: false, fractions_at_close: true, close_lead_ms: 60_000, close_cutoff_ms: 0 }
+        VenueRules {
+            exits_hold_shares: false,
+            fractions_at_close: true,
+            close_lead_ms: 60_000,
+            close_cutoff_ms: 0,
+            both_sides: true,
+            patience_ms: 5_000,
+        }
     }
 }
 
 /// Something to ask of the broker. Requests are carried out in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
-    /// Send an order under this id. The answer is a report, a refusal, or that the outcome is not known.
-    Submit { client_id: String, instrument: String, order: Approved<Order> },
+    /// Send an order under this id. The answer is a report, a refusal, or that the outcome is not known. `exit`: it takes
+    /// risk away, and is tried until the broker takes it.
+    Submit { client_id: String, instrument: String, order: Approved<Order>, exit: bool },
     /// Cancel an order.
     Cancel { client_id: String },
     /// Ask for an order with its executions. The answer is a report of each execution and of the state, or that the
-    /// broker does not know it.
-    Resolve { client_id: String },
+    /// broker does not know it. With `again`, an order that takes risk away: if the broker does not know it, it is sent
+    /// under its id, where an id is taken once.
+    Resolve { client_id: String, again: Option<(String, Approved<Order>)> },
 }
 
 /// What a broker says, or an adapter found out.
@@ -49,6 +64,8 @@ pub enum BrokerEvent {
     OutcomeUnknown { client_id: String },
     /// It is certain that the broker has never had this order.
     NeverArrived { client_id: String },
+    /// The broker has denied knowing this order for so long that it can be taken as never received.
+    Lost { client_id: String },
     /// The broker was asked and does not know this order now; it may learn of it in a moment.
     NotFound { client_id: String },
     /// The broker refused to cancel.
@@ -59,6 +76,12 @@ pub enum BrokerEvent {
     Up,
     /// Order updates do not arrive.
     Down { reason: String },
+    /// The broker takes no requests: it cannot be reached, or is out of order.
+    Refusing { reason: String },
+    /// It takes requests again.
+    Taking,
+    /// The process is a new one: what was asked last may have been carried out or not.
+    Restarted,
 }
 
 /// What a broker says of an order.

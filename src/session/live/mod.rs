@@ -16,17 +16,24 @@
 //! | --- | --- | --- |
 //! | sent, no word yet | it has it | take its state, book what it filled |
 //! | sent, no word yet | it never had it | an entry ends as rejected; an exit that is still wanted goes out as a new wire |
+//! | sent, no word yet | it does not know it, for long | an entry ends as rejected; an exit is sent again under its id |
+//! | sent, no word yet | nothing, and the process is a new one | ask; an exit that it does not know is sent again under its id |
+//! | sent or open, an entry | rejected, or canceled by its hand | end it |
+//! | sent or open, an exit | rejected, or canceled by its hand | a new wire after a pause; the third time a stop goes to the market, and a limit ends |
+//! | an exit is to be sent | an order on the other side is open, and it takes no both | call that back, an entry that is just filling after a moment; then send |
 //! | open | open | nothing |
-//! | open | more is filled | book the executions, ask for those that are missing |
+//! | open | more is filled | its exits count it at once; book the executions, ask for those that are missing |
 //! | open | ended | book the executions, then end it |
 //! | open | it does not know it | unknown, never canceled: no entries, somebody must look |
-//! | never arrived | open after all | cancel it, book what it filled |
-//! | ended | another execution | book it |
+//! | never arrived, or refused | open after all | cancel it, book what it filled |
+//! | ended | another execution | book it; what it opens and no exit of it guards is closed at the market |
+//! | anything | it takes no requests | no entries, somebody must look; exits and cancels are tried until it does |
 //! | nothing, but the id is of this session | open | cancel it, tell |
 //! | nothing, the id is not ours | anything | leave it alone |
 //! | positions | others | no entries until they agree |
 
 mod broker;
+mod entry;
 mod venue;
 mod wire;
 

@@ -1,66 +1,23 @@
 //! Orders of the core and their wires, and what has to be asked so that they agree.
 
 use super::broker::{BrokerEvent, Request, VenueRules};
+use super::entry::Entry;
 use super::wire::Wire;
 use crate::market::{MILLI, Nanos, SymbolId};
 use crate::risk::{Approved, BarVenue, Venue};
-use crate::session::machine::SessionVenue;
+use crate::session::machine::{SessionVenue, Stray};
 use crate::sim::Commission;
 use crate::trading::{
     Execution, Instruments, Order, OrderChange, OrderId, OrderKind, OrderState, Portfolio, QTY_EPSILON, Side,
     TimeInForce,
 };
-use std::collections::BTreeMap;
-
-/// Groups made of the children of one parent are told from labelled groups by this bit.
-const PARENT_GROUP: u32 = 1 << 31;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a wire that cannot be canceled is tried again.
 const MOST_CANCELS: u32 = 10;
 
 /// How often executions that are missing are asked for between two connections.
 const MOST_QUESTIONS: u32 = 10;
-
-/// An order of the core.
-#[derive(Debug, Clone)]
-struct Entry {
-    order: Approved<Order>,
-    /// Shares wanted in all, less what its group took.
-    total: f64,
-    filled: f64,
-    wires: Vec<Wire>,
-    /// Its owner has cancelled it.
-    cancel_wanted: bool,
-    /// Its prices have changed: what lies at the broker has to come back first.
-    resend: bool,
-    /// The broker will not take any more of it: the state that it ends in.
-    refused: Option<(OrderState, &'static str)>,
-    ended: bool,
-    cancels: u32,
-    /// Questions for missing executions since the stream came up.
-    questions: u32,
-}
-
-impl Entry {
-    fn group(&self) -> Option<u32> {
-        let request = &self.order.get().request;
-        request.oco.or(request.parent.map(|parent| PARENT_GROUP | parent.0))
-    }
-
-    /// Shares at the broker that may still fill.
-    fn lies(&self) -> f64 {
-        self.wires.iter().map(Wire::left).sum()
-    }
-
-    fn is_canceling(&self) -> bool {
-        self.wires.iter().any(|wire| wire.is_open() && wire.canceling)
-    }
-
-    /// Everything of it at the broker has ended, and nothing is missing.
-    fn is_clear(&self) -> bool {
-        self.wires.iter().all(Wire::is_closed)
-    }
-}
 
 /// An order at the broker, as we believe it to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,6 +46,8 @@ pub struct LiveVenue {
     commission: Commission,
     /// By order id.
     entries: BTreeMap<OrderId, Entry>,
+    /// Orders of each group.
+    groups: BTreeMap<u32, Vec<OrderId>>,
     /// Orders that have not ended, or of which a wire has not.
     open: Vec<OrderId>,
     by_client_id: BTreeMap<String, (OrderId, usize)>,
@@ -98,10 +57,16 @@ pub struct LiveVenue {
     notes: Vec<String>,
     /// Broker's id of each fill.
     executions: Vec<String>,
+    /// Shares that nobody looks after.
+    strays: Vec<Stray>,
     close: Nanos,
     is_up: bool,
+    /// The broker takes no requests.
+    is_refusing: bool,
     /// Instruments whose positions differed when they were compared last.
     differing: Vec<SymbolId>,
+    /// Those of them that were told.
+    differing_told: Vec<SymbolId>,
 }
 
 impl LiveVenue {
@@ -112,15 +77,19 @@ impl LiveVenue {
             rules,
             commission,
             entries: BTreeMap::new(),
+            groups: BTreeMap::new(),
             open: Vec::new(),
             by_client_id: BTreeMap::new(),
             refused: Vec::new(),
             requests: Vec::new(),
             notes: Vec::new(),
             executions: Vec::new(),
+            strays: Vec::new(),
             close: Nanos::MAX,
             is_up: false,
+            is_refusing: false,
             differing: Vec::new(),
+            differing_told: Vec::new(),
         }
     }
 
@@ -162,7 +131,9 @@ impl LiveVenue {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let side = entry.order.get().request.side;
         let wire = &mut entry.wires[at];
+        let was_open = wire.is_open();
         let news = wire.take(report);
+        let has_ended = was_open && !wire.is_open();
         let cost = news.execution.as_ref().map_or(0.0, |execution| wire.commission(execution, side, &self.commission));
         let (open, missing) = (wire.is_open(), wire.has_missing() && !wire.is_open());
         if news.revived {
@@ -176,7 +147,7 @@ impl LiveVenue {
         if missing {
             entry.questions += 1;
             if entry.questions <= MOST_QUESTIONS {
-                self.requests.push(Request::Resolve { client_id: report.client_id.clone() });
+                self.requests.push(Request::Resolve { client_id: report.client_id.clone(), again: None });
             } else if entry.questions == MOST_QUESTIONS + 1 {
                 self.notes.push(format!("{}: the broker does not tell all of its executions", report.client_id));
             }
@@ -188,23 +159,27 @@ impl LiveVenue {
             if self.entries[&id].ended {
                 self.notes.push(format!("{}: {} shares filled after its end", report.client_id, execution.qty));
             }
-            self.executed(id, &execution, cost, portfolio, instruments);
+            self.executed(id, &execution, cost, now, portfolio, instruments);
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let wire = &entry.wires[at];
+        let (exit, by_broker) = (wire.exit, has_ended && !wire.canceling);
         match wire.state {
             OrderState::Working | OrderState::Accepted
                 if matches!(portfolio.order(id).state, OrderState::Submitting | OrderState::Unknown) =>
             {
                 portfolio.change_state(id, report.time.max(now), wire.state, "");
             }
-            OrderState::Rejected if !wire.canceling => {
-                entry.refused = Some((OrderState::Rejected, "rejected by the broker"));
+            OrderState::Rejected if by_broker => {
+                entry.turned_down(exit, OrderState::Rejected, "rejected by the broker", now);
                 self.notes.push(format!("{}: rejected: {}", report.client_id, report.reason.as_deref().unwrap_or("")));
             }
-            OrderState::Canceled | OrderState::Replaced if !wire.canceling => {
-                entry.refused = Some((OrderState::Canceled, "canceled by the broker"));
+            OrderState::Canceled if by_broker => {
+                entry.turned_down(exit, OrderState::Canceled, "canceled by the broker", now);
+                self.notes.push(format!("{}: canceled by the broker", report.client_id));
             }
+            // Whoever replaced it has taken over.
+            OrderState::Replaced if by_broker => entry.refused = Some((OrderState::Canceled, "replaced elsewhere")),
             OrderState::Expired => entry.refused = Some((OrderState::Expired, "end of session")),
             _ => {}
         }
@@ -225,13 +200,17 @@ impl LiveVenue {
         id: OrderId,
         execution: &super::broker::Execution,
         commission: f64,
+        now: Nanos,
         portfolio: &mut Portfolio,
         instruments: &Instruments<'_>,
     ) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.filled += execution.qty;
-        let complete = entry.filled >= entry.total - QTY_EPSILON;
-        let (group, request) = (entry.group(), entry.order.get().request);
+        entry.first_fill.get_or_insert(now);
+        let (request, had_ended) = (entry.order.get().request, entry.ended);
+        let strategy = entry.order.get().strategy;
+        let parent_done = self.parent(id).filter(|parent| parent.ended).map(|parent| parent.filled);
+        let complete = self.entries[&id].filled >= self.most(id, parent_done, |other| other.filled) - QTY_EPSILON;
         let driver = instruments.driver(request.symbol);
         let bar = instruments.market.series[driver.index()].len().saturating_sub(1) as u32;
         let booked = Execution {
@@ -245,28 +224,72 @@ impl LiveVenue {
         };
         portfolio.execute(booked, complete, instruments);
         self.executions.push(execution.id.clone());
-        let Some(group) = group else { return };
-        for (other, entry) in &mut self.entries {
-            if *other != id && entry.group() == Some(group) {
-                entry.total -= execution.qty;
-            }
+        let is_guarded = |entry: &Entry| entry.order.get().request.parent == Some(id) && !entry.ended;
+        let opened = (request.side.sign() * portfolio.strategy_position(strategy, request.symbol)).min(execution.qty);
+        if had_ended && opened > QTY_EPSILON && !self.entries.values().any(is_guarded) {
+            self.strays.push(Stray { strategy, symbol: request.symbol, side: request.side, qty: opened });
         }
     }
 
+    /// Shares that an order may come to, if `parent` is what its parent has filled and `taken` tells what the others of
+    /// its group have.
+    fn most(&self, id: OrderId, parent: Option<f64>, taken: impl Fn(&Entry) -> f64) -> f64 {
+        let Some(entry) = self.entries.get(&id) else { return 0.0 };
+        let qty = entry.order.get().request.qty;
+        let group = entry.group().and_then(|group| self.groups.get(&group));
+        let others = group.into_iter().flatten().filter(|other| **other != id);
+        parent.map_or(qty, |filled| qty.min(filled)) - others.map(|other| taken(&self.entries[other])).sum::<f64>()
+    }
+
+    /// Signed shares that the broker has reported as filled and that are not booked yet, since it has not told the
+    /// executions.
+    fn unbooked(&self, is_meant: impl Fn(&Order) -> bool) -> f64 {
+        let entries = self.open.iter().map(|id| &self.entries[id]).filter(|entry| is_meant(entry.order.get()));
+        entries.map(|entry| entry.order.get().request.side.sign() * (entry.known_filled() - entry.filled)).sum()
+    }
+
+    /// Signed shares that are held by the broker's word.
+    fn held(&self, symbol: SymbolId, portfolio: &Portfolio) -> f64 {
+        let held = portfolio.account.position(symbol) + self.unbooked(|order| order.request.symbol == symbol);
+        if held.abs() <= QTY_EPSILON { 0.0 } else { held }
+    }
+
+    /// Shares that a closing order can still close of what its strategy holds.
+    fn closable(&self, order: &Order, portfolio: &Portfolio) -> f64 {
+        let (strategy, symbol) = (order.strategy, order.request.symbol);
+        let unbooked = self.unbooked(|other| other.strategy == strategy && other.request.symbol == symbol);
+        let held = portfolio.strategy_position(strategy, symbol) + unbooked;
+        // What an earlier one closes is not there for this one.
+        let is_earlier = |other: &&Entry| {
+            let other = other.order.get();
+            let is_same = other.strategy == strategy && other.request.symbol == symbol;
+            other.liquidates && is_same && other.request.side == order.request.side && other.id < order.id
+        };
+        let earlier = self.open.iter().map(|id| &self.entries[id]).filter(is_earlier);
+        let claimed: f64 = earlier
+            .filter(|other| !other.cancel_wanted && other.refused.is_none() && !other.ended)
+            .map(|other| other.order.get().request.qty - other.known_filled())
+            .sum();
+        (-order.request.side.sign() * held - claimed).max(0.0)
+    }
+
+    fn parent(&self, id: OrderId) -> Option<&Entry> {
+        self.entries.get(&self.entries.get(&id)?.order.get().request.parent?)
+    }
+
     /// How many shares of an open order should lie at the broker now, exits' claims on one position aside.
-    fn wanted(&self, entry: &Entry, now: Nanos, portfolio: &Portfolio) -> f64 {
+    fn wanted(&self, id: OrderId, now: Nanos, portfolio: &Portfolio) -> f64 {
+        let entry = &self.entries[&id];
         let order = entry.order.get();
         if entry.cancel_wanted || entry.resend || entry.refused.is_some() || entry.ended {
             return 0.0;
         }
-        let mut most = entry.total;
-        if let Some(parent) = order.request.parent.and_then(|id| self.entries.get(&id)) {
-            most = most.min(parent.filled);
-        }
+        let filled = entry.known_filled();
+        let mut most = self.most(id, self.parent(id).map(Entry::known_filled), Entry::known_filled);
         if order.liquidates {
-            most = most.min(entry.filled + closable(order, portfolio));
+            most = most.min(filled + self.closable(order, portfolio));
         }
-        let left = most - entry.filled;
+        let left = most - filled;
         let waits = self.goes_to_market(order, left, now) && now < self.before_close(self.rules.close_lead_ms);
         if left <= QTY_EPSILON || waits { 0.0 } else { left }
     }
@@ -274,7 +297,7 @@ impl LiveVenue {
     /// An order for the close that the broker does not take: of a fraction of a share, or too late.
     fn goes_to_market(&self, order: &Order, qty: f64, now: Nanos) -> bool {
         let for_close = order.request.kind == OrderKind::MarketOnClose || order.request.tif == TimeInForce::Cls;
-        let is_fraction = !self.rules.fractions_at_close && qty.fract() != 0.0;
+        let is_fraction = !self.rules.fractions_at_close && (qty - qty.round()).abs() > QTY_EPSILON;
         let is_late = self.rules.close_cutoff_ms > 0 && now >= self.before_close(self.rules.close_cutoff_ms);
         for_close && (is_fraction || is_late)
     }
@@ -290,21 +313,20 @@ impl LiveVenue {
         }
         for k in 0..self.open.len() {
             let id = self.open[k];
+            let parent_done = self.parent(id).filter(|parent| parent.ended).map(|parent| parent.filled);
+            let most = self.most(id, parent_done, |other| other.filled);
             let entry = &self.entries[&id];
-            let parent = entry.order.get().request.parent.and_then(|parent| self.entries.get(&parent));
-            let parent_done = parent.filter(|parent| parent.ended).map(|parent| parent.filled);
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            if let Some(filled) = parent_done {
-                entry.total = entry.total.min(filled.max(entry.filled));
-            }
             if entry.ended {
                 continue;
             }
             let request = &entry.order.get().request;
             let whole = entry.filled >= request.qty - QTY_EPSILON;
             let order = entry.order.get();
-            let closes_nothing = order.liquidates && closable(order, portfolio) <= QTY_EPSILON;
-            let nothing_left = entry.total - entry.filled <= QTY_EPSILON;
+            // While executions are missing, what is left to close is not certain.
+            let unbooked = self.unbooked(|other| other.request.symbol == order.request.symbol);
+            let is_certain = unbooked.abs() <= QTY_EPSILON;
+            let closes_nothing = order.liquidates && is_certain && self.closable(order, portfolio) <= QTY_EPSILON;
+            let nothing_left = most - entry.filled <= QTY_EPSILON;
             let is_clear = entry.is_clear();
             let (state, reason) = match entry.refused {
                 // What its group or its parent has ended is over for its owner at once, as in the simulated venue;
@@ -325,8 +347,10 @@ impl LiveVenue {
                 None if closes_nothing => (OrderState::Canceled, "nothing left to close"),
                 None => continue,
             };
-            entry.ended = true;
             portfolio.change_state(id, now, state, reason);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.ended = true;
+            }
         }
         let entries = &self.entries;
         self.open.retain(|id| !(entries[id].ended && entries[id].is_clear()));
@@ -349,7 +373,7 @@ impl LiveVenue {
     fn ask(&mut self, now: Nanos, portfolio: &Portfolio, instruments: &Instruments<'_>) {
         let mut claims: Vec<(OrderId, f64)> = Vec::new();
         for &id in &self.open {
-            claims.push((id, self.wanted(&self.entries[&id], now, portfolio)));
+            claims.push((id, self.wanted(id, now, portfolio)));
         }
         // Exits in instruments whose shares are not free yet.
         let mut blocked: Vec<SymbolId> = Vec::new();
@@ -357,9 +381,10 @@ impl LiveVenue {
             self.share_out(&mut claims, now, portfolio, &mut blocked);
         }
         for (id, want) in claims {
+            let held = self.held(self.entries[&id].order.get().request.symbol, portfolio);
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let (lies, order) = (entry.lies(), *entry.order.get());
-            if want < lies - QTY_EPSILON {
+            if want < entry.stays() - QTY_EPSILON {
                 for wire in entry.wires.iter_mut().filter(|wire| wire.is_open() && !wire.canceling) {
                     wire.canceling = true;
                     self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
@@ -369,16 +394,24 @@ impl LiveVenue {
             if entry.resend && entry.is_clear() {
                 entry.resend = false;
             }
-            let is_exit = -order.request.side.sign() * portfolio.account.position(order.request.symbol) > 0.0;
+            let symbol = order.request.symbol;
+            let opposes = -order.request.side.sign() * held > 0.0;
+            let exit = order.request.parent.is_some() || order.liquidates || opposes;
             let waits = entry.is_canceling()
-                || entry.wires.iter().any(Wire::has_missing)
-                || (is_exit && blocked.contains(&order.request.symbol));
+                || (opposes && blocked.contains(&symbol))
+                || now < entry.not_before
+                || (entry.is_retried() && self.differing.contains(&symbol));
             if want <= lies + QTY_EPSILON || waits {
                 continue;
             }
+            if if exit { !self.rules.both_sides && self.makes_way(&order, now) } else { self.is_blocked() } {
+                continue;
+            }
             let qty = want - lies;
+            let Some(entry) = self.entries.get(&id) else { continue };
             let part = entry.order.part(qty);
-            let part = if self.goes_to_market(&order, qty, now) { part.at_market() } else { part };
+            let to_market = entry.gives_up_waiting() || self.goes_to_market(&order, qty, now);
+            let part = if to_market { part.at_market() } else { part };
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             // Deterministic, so that whoever repeats the inputs knows what was sent.
             let client_id = match entry.wires.len() {
@@ -386,16 +419,50 @@ impl LiveVenue {
                 n => format!("{}-{}-{n}", self.session, id.0),
             };
             self.by_client_id.insert(client_id.clone(), (id, entry.wires.len()));
-            entry.wires.push(Wire::new(client_id.clone(), qty, now));
-            let instrument = instruments.name(order.request.symbol);
-            self.requests.push(Request::Submit { client_id, instrument, order: part });
+            entry.wires.push(Wire::new(client_id.clone(), part, exit, now));
+            let instrument = instruments.name(symbol);
+            self.requests.push(Request::Submit { client_id, instrument, order: part, exit });
         }
+    }
+
+    /// Whether an exit has to wait because something lies on the other side of its instrument. It is called back; the
+    /// rest of the exit's own entry after a while only, since it may just be filling.
+    fn makes_way(&mut self, exit: &Order, now: Nanos) -> bool {
+        let patience = i64::from(self.rules.patience_ms) * MILLI;
+        let mut waits = false;
+        for id in &self.open {
+            let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.is_open()) else { continue };
+            let request = &entry.order.get().request;
+            if request.symbol != exit.request.symbol || request.side == exit.request.side {
+                continue;
+            }
+            waits = true;
+            let is_own = exit.request.parent == Some(*id);
+            if is_own && entry.first_fill.is_some_and(|first| now < first + patience) {
+                continue;
+            }
+            entry.refused.get_or_insert((OrderState::Canceled, "in the way of an exit"));
+            for wire in entry.wires.iter_mut().filter(|wire| wire.is_open() && !wire.canceling) {
+                wire.canceling = true;
+                self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
+            }
+        }
+        waits
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocks_entries().is_some()
     }
 
     /// Gives the shares of each position to its exits in order of urgency.
     fn share_out(&self, claims: &mut [(OrderId, f64)], now: Nanos, portfolio: &Portfolio, blocked: &mut Vec<SymbolId>) {
-        for &symbol in portfolio.account.open_positions() {
-            let position = portfolio.account.position(symbol);
+        let of = |claim: &(OrderId, f64)| self.entries[&claim.0].order.get().request.symbol;
+        let symbols: BTreeSet<SymbolId> = claims.iter().map(of).collect();
+        for symbol in symbols {
+            let position = self.held(symbol, portfolio);
+            if position == 0.0 {
+                continue;
+            }
             let opposes = |order: &Order| {
                 order.request.symbol == symbol && (position > 0.0) == (order.request.side == Side::Sell)
             };
@@ -416,10 +483,11 @@ impl LiveVenue {
     }
 }
 
-/// Shares that a closing order can still close of what its strategy holds.
-fn closable(order: &Order, portfolio: &Portfolio) -> f64 {
-    let held = portfolio.strategy_position(order.strategy, order.request.symbol);
-    (-order.request.side.sign() * held).max(0.0)
+/// A question for a wire. An exit of which no word has come is sent again, if the broker does not know it.
+fn resolve(wire: &Wire, instruments: &Instruments<'_>) -> Request {
+    let again = wire.exit && wire.is_open() && !wire.acknowledged && !wire.canceling;
+    let again = again.then(|| (instruments.name(wire.order.get().request.symbol), wire.order));
+    Request::Resolve { client_id: wire.client_id.clone(), again }
 }
 
 impl Venue for LiveVenue {
@@ -427,18 +495,10 @@ impl Venue for LiveVenue {
 
     fn submit(&mut self, order: Approved<Order>) {
         let id = order.get().id;
-        let entry = Entry {
-            total: order.get().request.qty,
-            order,
-            filled: 0.0,
-            wires: Vec::new(),
-            cancel_wanted: false,
-            resend: false,
-            refused: None,
-            ended: false,
-            cancels: 0,
-            questions: 0,
-        };
+        let entry = Entry::new(order);
+        if let Some(group) = entry.group() {
+            self.groups.entry(group).or_default().push(id);
+        }
         self.entries.insert(id, entry);
         self.open.push(id);
     }
@@ -447,19 +507,12 @@ impl Venue for LiveVenue {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.cancel_wanted = true;
         }
-        // As in the simulated venue: what belongs to it and has not filled goes with it.
-        for entry in self.entries.values_mut() {
-            if entry.order.get().request.parent == Some(id) && entry.filled <= QTY_EPSILON {
-                entry.cancel_wanted = true;
-            }
-        }
+        // What belongs to it goes with it only once it has ended without a fill: it may fill on the way to its end.
     }
 
     fn replace(&mut self, _: SymbolId, id: OrderId, change: Approved<OrderChange>, _: Nanos) {
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.ended) {
-            let taken = entry.order.get().request.qty - entry.total;
             entry.order = entry.order.changed(change);
-            entry.total = entry.order.get().request.qty - taken;
             entry.resend = true;
         }
     }
@@ -510,8 +563,10 @@ impl SessionVenue for LiveVenue {
                 let wire = &mut entry.wires[at];
                 // Whoever has spoken of an order has it.
                 if !wire.acknowledged && wire.is_open() {
-                    wire.state = OrderState::Rejected;
-                    entry.refused = Some((OrderState::Rejected, "rejected by the broker"));
+                    // Should it turn up all the same, it is treated as one that never arrived.
+                    (wire.lost, wire.state) = (true, OrderState::Rejected);
+                    let exit = wire.exit;
+                    entry.turned_down(exit, OrderState::Rejected, "rejected by the broker", now);
                     self.notes.push(format!("{client_id}: rejected: {reason}"));
                 }
             }
@@ -521,11 +576,20 @@ impl SessionVenue for LiveVenue {
                 let wire = &mut entry.wires[at];
                 if !wire.acknowledged && wire.is_open() {
                     wire.state = OrderState::Unknown;
+                    self.requests.push(resolve(wire, instruments));
                     portfolio.change_state(id, now, OrderState::Unknown, "the answer was lost");
-                    self.requests.push(Request::Resolve { client_id: client_id.clone() });
                 }
             }
             BrokerEvent::NeverArrived { client_id } => self.never_arrived(client_id, now, portfolio),
+            BrokerEvent::Lost { client_id } => {
+                let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
+                let question = self.entries.get(&id).map(|entry| resolve(&entry.wires[at], instruments));
+                match question {
+                    // The same order under the same id cannot become two.
+                    Some(question @ Request::Resolve { again: Some(_), .. }) => self.requests.push(question),
+                    _ => self.never_arrived(client_id, now, portfolio),
+                }
+            }
             BrokerEvent::NotFound { client_id } => {
                 self.missing(client_id, now, portfolio);
             }
@@ -534,7 +598,7 @@ impl SessionVenue for LiveVenue {
                 let Some(entry) = self.entries.get_mut(&id) else { return };
                 if entry.wires[at].is_open() && entry.cancels < MOST_CANCELS {
                     entry.cancels += 1;
-                    self.requests.push(Request::Resolve { client_id: client_id.clone() });
+                    self.requests.push(resolve(&entry.wires[at], instruments));
                 }
             }
             BrokerEvent::Positions { positions } => {
@@ -548,7 +612,12 @@ impl SessionVenue for LiveVenue {
                 // Positions may have been asked for before an execution that is booked already, or the other way round:
                 // what differs twice is told.
                 let again = |symbol: &&SymbolId| self.differing.contains(symbol);
+                self.differing_told.retain(|symbol| different.contains(symbol));
                 for &symbol in different.iter().filter(again) {
+                    if self.differing_told.contains(&symbol) {
+                        continue;
+                    }
+                    self.differing_told.push(symbol);
                     let name = &market.symbols[symbol.index()];
                     let ours = portfolio.account.position(symbol);
                     self.notes.push(format!("position in {name}: {ours} in our books, {} at the broker", theirs(name)));
@@ -557,11 +626,20 @@ impl SessionVenue for LiveVenue {
             }
             BrokerEvent::Up => {
                 self.is_up = true;
-                self.ask_again();
+                self.ask_again(instruments);
             }
             BrokerEvent::Down { reason } => {
                 self.is_up = false;
                 self.notes.push(format!("order updates do not arrive: {reason}"));
+            }
+            BrokerEvent::Refusing { reason } => {
+                self.is_refusing = true;
+                self.notes.push(format!("the broker takes no requests: {reason}"));
+            }
+            BrokerEvent::Taking => self.is_refusing = false,
+            BrokerEvent::Restarted => {
+                (self.is_up, self.is_refusing) = (false, false);
+                self.ask_again(instruments);
             }
         }
     }
@@ -574,9 +652,8 @@ impl SessionVenue for LiveVenue {
         self.ask(now, portfolio, instruments);
     }
 
-    fn resume(&mut self) {
-        self.is_up = false;
-        self.ask_again();
+    fn take_strays(&mut self) -> Vec<Stray> {
+        std::mem::take(&mut self.strays)
     }
 
     fn is_clear(&self) -> bool {
@@ -597,6 +674,8 @@ impl SessionVenue for LiveVenue {
         let unknown = |entry: &Entry| entry.wires.iter().any(|w| w.acknowledged && w.state == OrderState::Unknown);
         if !self.is_up {
             Some("order updates do not arrive")
+        } else if self.is_refusing {
+            Some("the broker takes no requests")
         } else if !self.differing.is_empty() {
             Some("positions differ from the broker's")
         } else if self.open.iter().any(|id| unknown(&self.entries[id])) {
@@ -610,12 +689,12 @@ impl SessionVenue for LiveVenue {
 impl LiveVenue {
     /// Answers may have been lost: asks for every wire of which anything may come, and cancels again what was to be
     /// canceled.
-    fn ask_again(&mut self) {
+    fn ask_again(&mut self, instruments: &Instruments<'_>) {
         for id in &self.open {
             let Some(entry) = self.entries.get_mut(id) else { continue };
             entry.questions = 0;
             for wire in entry.wires.iter().filter(|wire| !wire.is_closed()) {
-                self.requests.push(Request::Resolve { client_id: wire.client_id.clone() });
+                self.requests.push(resolve(wire, instruments));
                 if wire.canceling && wire.is_open() {
                     self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
                 }
@@ -650,10 +729,7 @@ impl LiveVenue {
             return;
         }
         (wire.lost, wire.state) = (true, OrderState::Rejected);
-        let order = entry.order.get();
-        let held = portfolio.account.position(order.request.symbol);
-        let closes = order.request.parent.is_some() || order.liquidates || -order.request.side.sign() * held > 0.0;
-        if !closes {
+        if !wire.exit {
             entry.refused = Some((OrderState::Rejected, "lost on its way to the broker"));
         }
     }

@@ -2,13 +2,18 @@
 
 use super::broker::{Execution, Report};
 use crate::market::{Nanos, new_york_date};
+use crate::risk::Approved;
 use crate::sim::Commission;
-use crate::trading::{OrderState, QTY_EPSILON, Side};
+use crate::trading::{Order, OrderState, QTY_EPSILON, Side};
 
 /// An order at the broker.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wire {
     pub client_id: String,
+    /// As it is sent.
+    pub order: Approved<Order>,
+    /// It takes risk away.
+    pub exit: bool,
     pub qty: f64,
     /// When it was asked for, by the session's clock.
     pub sent: Nanos,
@@ -16,7 +21,7 @@ pub(super) struct Wire {
     pub state: OrderState,
     /// The broker has spoken of it.
     pub acknowledged: bool,
-    /// It never arrived, by the broker's word.
+    /// It never arrived, or was refused, by the broker's word.
     pub lost: bool,
     /// Sum of the executions that were booked.
     pub filled: f64,
@@ -42,10 +47,12 @@ pub(super) struct News {
 
 impl Wire {
     /// A wire that is about to be sent.
-    pub fn new(client_id: String, qty: f64, sent: Nanos) -> Wire {
+    pub fn new(client_id: String, order: Approved<Order>, exit: bool, sent: Nanos) -> Wire {
         Wire {
             client_id,
-            qty,
+            order,
+            exit,
+            qty: order.get().request.qty,
             sent,
             state: OrderState::Submitting,
             acknowledged: false,
@@ -74,9 +81,14 @@ impl Wire {
         self.reported > self.filled + QTY_EPSILON
     }
 
+    /// Shares that it has filled by the broker's word, booked or not yet.
+    pub fn known_filled(&self) -> f64 {
+        self.reported.max(self.filled)
+    }
+
     /// Shares that it may still fill.
     pub fn left(&self) -> f64 {
-        if self.is_open() { (self.qty - self.filled).max(0.0) } else { 0.0 }
+        if self.is_open() { (self.qty - self.known_filled()).max(0.0) } else { 0.0 }
     }
 
     /// What an execution that has been taken costs: what the broker says, or what the model says of the whole order so
@@ -143,6 +155,9 @@ fn rank(state: OrderState) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::SymbolId;
+    use crate::risk::{Limits, RiskDesk};
+    use crate::trading::{OrderId, OrderRequest};
 
     fn report(state: OrderState, filled: f64, execution: Option<(&str, f64)>) -> Report {
         let execution = execution.map(|(id, qty)| Execution {
@@ -157,7 +172,10 @@ mod tests {
     }
 
     fn wire() -> Wire {
-        Wire::new("s-0".to_string(), 10.0, 0)
+        let request = OrderRequest::market(SymbolId(0), Side::Buy, 10.0, "test");
+        let order = Order { id: OrderId(0), strategy: 0, request, decided: 0, symbol_number: 0, liquidates: false };
+        let order = RiskDesk::new(Limits::default(), vec![false]).approve_liquidation(order).unwrap();
+        Wire::new("s-0".to_string(), order, false, 0)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Sessions: the same strategies over bars that arrive, their journals, replay, TEST_MODE.
 
-mod drive;
+pub mod drive;
+mod exits;
 mod journal;
 mod live;
 mod parity;

@@ -131,7 +131,7 @@ impl ScriptedBroker {
 
     pub fn request(&mut self, request: &Request, now: Nanos) {
         match request {
-            Request::Submit { client_id, instrument, order } => {
+            Request::Submit { client_id, instrument, order, .. } => {
                 assert!(client_id.len() <= 48, "{client_id}");
                 *self.sent.entry(client_id.clone()).or_default() += 1;
                 let client_id = client_id.clone();
@@ -179,7 +179,7 @@ impl ScriptedBroker {
                     reason: "it has ended".to_string(),
                 }),
             },
-            Request::Resolve { client_id } => {
+            Request::Resolve { client_id, .. } => {
                 if self.orders.contains_key(client_id) {
                     self.records(client_id, now);
                 } else {
