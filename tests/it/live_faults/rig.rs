@@ -105,6 +105,8 @@ fn universe(server: &LocalAlpaca) -> SymbolUniverse {
         symbol: symbol.clone(),
         exchange: "NASDAQ".to_string(),
         market_cap: Decimal::from(5_000_000_000_u64),
+        pe_ratio: None,
+        debt_equity: None,
         last_close: Decimal::from(100),
         volume: Decimal::from(1_000_000),
         fractionable: true,
@@ -126,7 +128,7 @@ impl Rig {
         let server = Arc::new(server);
         let lines = Arc::new(Lines::default());
         let line = Line::new(broker(&server, &lines), MarketClock::system(server.now())).unwrap();
-        let opening = line.opening(&universe(&server), true).unwrap();
+        let opening = line.opening(&universe(&server), std::path::Path::new("nothing beside"), true).unwrap();
         assert!(opening.held.is_empty());
         let rules = words::venue_rules(line.broker().capabilities());
         let patience = i64::from(rules.patience_ms) * MILLI;
