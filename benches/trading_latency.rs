@@ -6,10 +6,10 @@
 //! followed from. Server, clients, web and core share the machine, so give it one that is idle.
 
 #[path = "../tests/it/live/client.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod client;
 #[path = "../tests/it/local_alpaca/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod local_alpaca;
 
 use std::io::{BufRead, BufReader};
