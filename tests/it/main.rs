@@ -16,6 +16,7 @@ mod determinism;
 mod indicators;
 mod jobs;
 mod live;
+mod live_faults;
 mod local_alpaca;
 mod look_ahead;
 mod noise;

@@ -410,6 +410,7 @@ impl Desk {
             Outcome::Fill { order, qty, price } => return self.execute(&order, qty, price),
             Outcome::Cancel { order } => (order, "canceled"),
             Outcome::Expire { order } => (order, "expired"),
+            Outcome::Reject { order } => (order, "rejected"),
         };
         if !self.find(&id).is_final() {
             self.find_mut(&id).status = status.into();

@@ -1,6 +1,6 @@
 //! What can go wrong, on demand or drawn from a seed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tradebot::stats::philox4x32;
@@ -58,7 +58,12 @@ pub struct Faults {
     scripted: Vec<(String, Fault, usize)>,
     stream: VecDeque<StreamFault>,
     pub random: Option<RandomFaults>,
-    draws: u32,
+    /// How often each text was drawn for.
+    draws: BTreeMap<String, u32>,
+    /// Nothing is taken.
+    pub is_out: bool,
+    /// How many requests and messages went wrong.
+    pub count: u64,
 }
 
 impl Faults {
@@ -70,21 +75,43 @@ impl Faults {
         self.stream.push_back(fault);
     }
 
-    fn draw(&mut self, seed: u32, per_mille: u32) -> Option<u32> {
-        self.draws += 1;
-        let [chance, which, ..] = philox4x32([self.draws, 0, 0, 0], [seed, 0]);
+    /// By what is sent and how often it was, and not by its turn: whatever else is on its way at the same time, a seed
+    /// does the same to it.
+    fn draw(&mut self, key: &str, seed: u32, per_mille: u32) -> Option<u32> {
+        let times = self.draws.entry(key.to_string()).or_default();
+        *times += 1;
+        // FNV-1a.
+        let hash = key.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let [chance, which, ..] = philox4x32([*times, hash, 0, 0], [seed, 0]);
         (chance % 1000 < per_mille).then_some(which)
     }
 
-    /// What goes wrong with a request.
-    pub fn of_request(&mut self, what: &str) -> Option<Fault> {
+    /// What goes wrong with a request. `content`: its query and its body.
+    pub fn of_request(&mut self, what: &str, content: &str) -> Option<Fault> {
+        let fault = self.plan_request(what, content);
+        self.count += u64::from(fault.is_some());
+        fault
+    }
+
+    fn plan_request(&mut self, what: &str, content: &str) -> Option<Fault> {
+        if self.is_out {
+            let faults = [Fault::page(403), Fault::page(502), Fault::too_many(vec![]), Fault::LoseRequest];
+            return Some(faults[self.count as usize % faults.len()].clone());
+        }
         if let Some(at) = self.scripted.iter().position(|(part, _, times)| *times > 0 && what.contains(part.as_str())) {
             self.scripted[at].2 -= 1;
             return Some(self.scripted[at].1.clone());
         }
         let random = self.random?;
-        let which = self.draw(random.seed, random.requests_per_mille)?;
+        let which = self.draw(&format!("{what} {content}"), random.seed, random.requests_per_mille)?;
         Some(match which % 8 {
+            2 if what == "POST /v2/orders" && which & 8 == 0 => Fault::Answer {
+                status: 403,
+                headers: vec![],
+                body: r#"{"code":40310000,"message":"the order is not taken, for no reason"}"#,
+                done: false,
+            },
+            2 if what == "POST /v2/orders" => Fault::AfterNext,
             0 | 1 => Fault::LoseAnswer,
             2 => Fault::LoseRequest,
             3 => Fault::Answer {
@@ -101,12 +128,18 @@ impl Faults {
     }
 
     /// What happens to a message.
-    pub fn of_message(&mut self) -> Option<StreamFault> {
+    pub fn of_message(&mut self, text: &str) -> Option<StreamFault> {
+        let fault = self.plan_message(text);
+        self.count += u64::from(fault.is_some());
+        fault
+    }
+
+    fn plan_message(&mut self, text: &str) -> Option<StreamFault> {
         if let Some(fault) = self.stream.pop_front() {
             return Some(fault);
         }
         let random = self.random?;
-        let which = self.draw(random.seed ^ 0x5555, random.messages_per_mille)?;
+        let which = self.draw(text, random.seed ^ 0x5555, random.messages_per_mille)?;
         Some(match which % 7 {
             0 | 1 => StreamFault::Drop,
             2 | 3 => StreamFault::Duplicate,

@@ -22,6 +22,7 @@ pub enum Outcome {
     Fill { order: String, qty: Decimal, price: Decimal },
     Cancel { order: String },
     Expire { order: String },
+    Reject { order: String },
 }
 
 /// A model of executions. `open` are the orders in the market.

@@ -27,9 +27,9 @@ use rust_decimal::Decimal;
 use tokio::sync::oneshot;
 use tradebot::market::Nanos;
 
-pub use desk::{AssetRow, Desk, FeedBar};
+pub use desk::{AssetRow, Desk, FeedBar, Order};
 pub use faults::{Fault, RandomFaults, StreamFault};
-pub use filler::{AtMarket, Filler, Manual, Outcome};
+pub use filler::{AtMarket, Filler, Manual, Market as FillerMarket, Outcome};
 use sockets::Hub;
 
 /// Credentials that the server accepts unless a [`Setup`] says otherwise.
@@ -78,14 +78,28 @@ pub struct Arrival {
     pub body: String,
 }
 
+/// What has happened so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// Requests and messages that went wrong.
+    pub faults: u64,
+    /// How often the open orders were asked for, and told.
+    pub comparisons: u64,
+    /// Requests that ask for more than an answer.
+    pub deeds: u64,
+}
+
 /// Everything behind one lock.
 struct World {
     desk: Desk,
     hub: Hub,
     faults: faults::Faults,
     arrivals: Vec<Arrival>,
-    /// Requests that are carried out after the next one of their kind.
-    late: Vec<Arrival>,
+    /// Requests that are carried out after the next one of their kind, with the time at which they were sent.
+    late: Vec<(Nanos, Arrival)>,
+    /// How often the open orders were asked for, and told.
+    comparisons: u64,
+    deeds: u64,
 }
 
 impl World {
@@ -127,6 +141,8 @@ impl LocalAlpaca {
             faults: faults::Faults::default(),
             arrivals: Vec::new(),
             late: Vec::new(),
+            comparisons: 0,
+            deeds: 0,
         }));
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&world);
@@ -204,6 +220,18 @@ impl LocalAlpaca {
     /// Faults drawn from a seed, from now on; `None` ends them.
     pub fn random_faults(&self, random: Option<RandomFaults>) {
         lock(&self.world).faults.random = random;
+    }
+
+    /// Looks at the state together with what has happened so far.
+    pub fn watch<T>(&self, look: impl FnOnce(&Desk, Watched) -> T) -> T {
+        let world = lock(&self.world);
+        let (faults, comparisons) = (world.faults.count, world.comparisons);
+        look(&world.desk, Watched { faults, comparisons, deeds: world.deeds })
+    }
+
+    /// Takes no requests at all, until told otherwise.
+    pub fn outage(&self, is_out: bool) {
+        lock(&self.world).faults.is_out = is_out;
     }
 
     /// Cuts all streams.

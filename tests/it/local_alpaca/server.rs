@@ -13,6 +13,8 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
+use tradebot::market::{Nanos, SECOND};
+
 use super::faults::Fault;
 use super::rest::{self, Gate};
 use super::{Arrival, SharedWorld, lock, sockets};
@@ -72,6 +74,9 @@ pub async fn serve(
     }
 }
 
+/// Longest time that a request is on its way.
+const LONGEST_WAY: Nanos = 15 * SECOND;
+
 fn cut() -> Response {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(Cut);
@@ -108,15 +113,20 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             .admit(&parts.headers)
             .err()
             .or_else(|| is_over.then(|| super::checks::refuse(429, 42_910_000, "rate limit exceeded")));
-        let fault = world.faults.of_request(&what);
+        let fault = world.faults.of_request(&what, &format!("{query} {body}"));
+        world.deeds += u64::from(parts.method != "GET");
+        if fault.is_none() && what == "GET /v2/orders" && query.contains("status=open") {
+            world.comparisons += 1;
+        }
         (fault, headers, refusal)
     };
     let execute = || {
         let mut world = lock(&shared.world);
         let answer = rest::route(&mut world.desk, &parts.method, &path, &query, &body);
-        let (late, rest): (Vec<_>, Vec<_>) = world.late.drain(..).partition(|arrival| arrival.what == what);
+        let now = world.desk.now();
+        let (late, rest): (Vec<_>, Vec<_>) = world.late.drain(..).partition(|(_, arrival)| arrival.what == what);
         world.late = rest;
-        for Arrival { query, body, .. } in late {
+        for (_, Arrival { query, body, .. }) in late.into_iter().filter(|(sent, _)| now - sent <= LONGEST_WAY) {
             rest::route(&mut world.desk, &parts.method, &path, &query, &body);
         }
         world.flush();
@@ -146,7 +156,9 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             answer
         }
         Some(Fault::AfterNext) => {
-            lock(&shared.world).late.push(Arrival { what, query, body });
+            let mut world = lock(&shared.world);
+            let now = world.desk.now();
+            world.late.push((now, Arrival { what, query, body }));
             return cut();
         }
     };

@@ -105,7 +105,7 @@ impl Hub {
             Push::Order(data) => {
                 let text = json!({"stream": "trade_updates", "data": data}).to_string();
                 let held = self.held.take();
-                match faults.of_message() {
+                match faults.of_message(&text) {
                     None => self.say(true, &text),
                     Some(StreamFault::Drop) => {}
                     Some(StreamFault::Duplicate) => {
