@@ -53,7 +53,7 @@ fn run_all(seeds: std::ops::Range<u32>) {
 
 #[test]
 fn whatever_the_broker_does_the_books_are_its_books_and_no_position_is_left_alone() {
-    run_all(0..60);
+    run_all(0..100);
 }
 
 #[test]
