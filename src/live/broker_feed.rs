@@ -13,6 +13,8 @@ use crate::session::{BarInput, Input};
 
 /// Time between two looks at a clock that follows the broker, at most.
 const QUICK: Duration = Duration::from_millis(50);
+/// And at one that does not: steps are closed, windows end and what was refused is tried again by it.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// The clock of a session: what it says, and who is told of each time that the broker names.
 #[derive(Clone)]
@@ -48,7 +50,7 @@ impl BrokerFeed {
     /// at this broker, too; `tick`: SLEEP_TIME.
     pub fn new(symbols: &[String], clock: MarketClock, has_orders: bool, tick: Duration) -> BrokerFeed {
         let symbols = symbols.iter().cloned().zip(0..).collect();
-        let tick = if clock.follows_broker { tick.min(QUICK) } else { tick };
+        let tick = tick.min(if clock.follows_broker { QUICK } else { SLOW });
         BrokerFeed { symbols, clock, has_orders, tick, next: Instant::now(), last: Nanos::MIN }
     }
 
@@ -110,9 +112,12 @@ impl Feed for BrokerFeed {
             }
             BrokerEvent::TradingStatus(status) => {
                 (self.clock.told)(status.time);
-                let word = if status.trading { "trading" } else { "halted" };
+                let (time, halted) = (self.now(), !status.trading);
+                let symbol = self.symbols.get(&status.symbol);
+                let input = symbol.map(|&symbol| Input::Halt { time, symbol, halted });
+                let word = if halted { "halted" } else { "trading" };
                 let note = format!("{}: {word} ({} {})", status.symbol, status.code, status.message);
-                Heard { input: None, note: Some((!status.trading, note)) }
+                Heard { input, note: Some((halted, note)) }
             }
             BrokerEvent::Order(update) => self.order(VenueEvent::Report(words::update(&update))),
             BrokerEvent::OrderLost { client_id, .. } => self.order(VenueEvent::Lost { client_id }),

@@ -6,6 +6,7 @@
 use crate::market::{Nanos, SymbolId};
 use crate::risk::{Approved, BarVenue, RiskDesk, Venue, opens_position};
 use crate::trading::{Instruments, Order, OrderChange, OrderId, OrderState, Portfolio};
+use std::collections::BTreeSet;
 
 /// A venue behind a gate.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Gate<V> {
     closed: bool,
     /// Why nothing may be opened now, if so.
     blocked: Option<&'static str>,
+    /// Instruments in which trading is halted.
+    halted: BTreeSet<SymbolId>,
     /// Orders since the last [`BarVenue::settle`], while the gate is closed.
     arrived: Vec<Approved<Order>>,
     held: Vec<Approved<Order>>,
@@ -31,6 +34,7 @@ impl<V: BarVenue> Gate<V> {
             venue,
             closed,
             blocked: None,
+            halted: BTreeSet::new(),
             arrived: Vec::new(),
             held: Vec::new(),
             changes: Vec::new(),
@@ -41,6 +45,20 @@ impl<V: BarVenue> Gate<V> {
     /// Refuses what would open a position from now on, for a reason, or lets it pass.
     pub fn block(&mut self, reason: Option<&'static str>) {
         self.blocked = reason;
+    }
+
+    /// Trading in an instrument is halted, or goes on: nothing is opened in it meanwhile.
+    pub fn halt(&mut self, symbol: SymbolId, halted: bool) {
+        if halted {
+            self.halted.insert(symbol);
+        } else {
+            self.halted.remove(&symbol);
+        }
+    }
+
+    /// Why nothing may be opened in an instrument now, if so.
+    fn obstacle(&self, symbol: SymbolId) -> Option<&'static str> {
+        self.blocked.or(self.halted.contains(&symbol).then_some("trading in it is halted"))
     }
 
     /// The orders that wait for confirmation, without what belongs to them.
@@ -74,7 +92,7 @@ impl<V: BarVenue> Gate<V> {
         let family = self.take(id);
         for order in &family {
             let id = order.get().id;
-            let released = match self.blocked {
+            let released = match self.obstacle(order.get().request.symbol) {
                 Some(reason) => Err(reason),
                 None => desk.release(*order, time),
             };
@@ -119,7 +137,8 @@ impl<V: BarVenue> Venue for Gate<V> {
     }
 
     fn submit(&mut self, order: Approved<Order>) {
-        if self.closed || self.blocked.is_some() { self.arrived.push(order) } else { self.venue.submit(order) }
+        let passes = !self.closed && self.blocked.is_none() && self.halted.is_empty();
+        if passes { self.venue.submit(order) } else { self.arrived.push(order) }
     }
 
     fn cancel(&mut self, symbol: SymbolId, id: OrderId, decided: Nanos) {
@@ -158,7 +177,7 @@ impl<V: BarVenue> BarVenue for Gate<V> {
             let opens = opens_position(order.get(), portfolio);
             let parent = order.get().request.parent;
             let parent_refused = parent.is_some_and(|id| portfolio.order(id).state == OrderState::Rejected);
-            if let Some(reason) = self.blocked.filter(|_| opens || parent_refused) {
+            if let Some(reason) = self.obstacle(order.get().request.symbol).filter(|_| opens || parent_refused) {
                 portfolio.change_state(id, time, OrderState::Rejected, reason);
             } else if self.is_held(parent) || (self.closed && opens) {
                 portfolio.change_state(id, time, OrderState::Accepted, "waits for confirmation");

@@ -21,6 +21,8 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reason: String,
     },
+    /// Trading in a symbol was halted, or goes on. Index into the symbols of the session.
+    Halt { time: Nanos, symbol: u32, halted: bool },
     /// The broker said something.
     Broker { time: Nanos, broker: BrokerEvent },
     /// Somebody asked for something.
@@ -35,6 +37,7 @@ impl Input {
             Input::Vix { time, .. }
             | Input::Timer { time }
             | Input::MarketData { time, .. }
+            | Input::Halt { time, .. }
             | Input::Broker { time, .. }
             | Input::Command { time, .. } => *time,
         }

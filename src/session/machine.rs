@@ -38,6 +38,9 @@ pub trait SessionVenue: BarVenue {
     ) {
     }
 
+    /// Trading in an instrument is halted, or goes on.
+    fn halt(&mut self, _symbol: SymbolId, _halted: bool) {}
+
     /// An input has been taken: finds out what has to be asked of the broker because of it.
     fn converge(&mut self, _now: Nanos, _portfolio: &mut Portfolio, _instruments: &Instruments<'_>) {}
 
@@ -205,6 +208,7 @@ impl<V: SessionVenue> Session<V> {
             Input::Vix { time, close } => self.vix(*time, *close),
             Input::Timer { .. } => self.timer()?,
             Input::MarketData { up, reason, .. } => self.market_data(*up, reason),
+            Input::Halt { symbol, halted, .. } => self.halt(*symbol, *halted),
             Input::Broker { broker, .. } => {
                 let Trader { core, venue, .. } = &mut self.trader;
                 let instruments = core.contracts.on(&self.market);
@@ -383,6 +387,16 @@ impl<V: SessionVenue> Session<V> {
         self.data_obstacle = (!up).then_some("market data do not arrive");
         if !up {
             self.note(&format!("market data do not arrive: {reason}"));
+        }
+    }
+
+    fn halt(&mut self, symbol: u32, halted: bool) {
+        let Some(name) = self.market.symbols.get(symbol as usize).cloned() else { return };
+        let gate = &mut self.trader.venue.venue;
+        gate.halt(SymbolId(symbol), halted);
+        gate.venue.halt(SymbolId(symbol), halted);
+        if halted {
+            self.note(&format!("{name}: trading is halted"));
         }
     }
 

@@ -31,6 +31,7 @@
 //! | nothing, but the id is of this session | open | cancel it, tell |
 //! | nothing, the id is not ours | anything | leave it alone |
 //! | positions | others | no entries until they agree |
+//! | anything in a symbol | trading in it is halted | no entries in it; exits at the market wait, stops and limits lie |
 
 mod broker;
 mod entry;

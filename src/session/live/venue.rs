@@ -63,6 +63,8 @@ pub struct LiveVenue {
     is_up: bool,
     /// The broker takes no requests.
     is_refusing: bool,
+    /// Instruments in which trading is halted.
+    halted: BTreeSet<SymbolId>,
     /// Instruments whose positions differed when they were compared last.
     differing: Vec<SymbolId>,
     /// Those of them that were told.
@@ -88,6 +90,7 @@ impl LiveVenue {
             close: Nanos::MAX,
             is_up: false,
             is_refusing: false,
+            halted: BTreeSet::new(),
             differing: Vec::new(),
             differing_told: Vec::new(),
         }
@@ -290,6 +293,13 @@ impl LiveVenue {
             most = most.min(filled + self.closable(order, portfolio));
         }
         let left = most - filled;
+        let to_market = entry.gives_up_waiting() || self.goes_to_market(order, left, now);
+        if order.request.kind == OrderKind::Market || to_market {
+            // No order at the market is sent into a halt: what protects the position stays where it is.
+            if self.halted.contains(&order.request.symbol) {
+                return left.min(entry.lies()).max(0.0);
+            }
+        }
         let waits = self.goes_to_market(order, left, now) && now < self.before_close(self.rules.close_lead_ms);
         if left <= QTY_EPSILON || waits { 0.0 } else { left }
     }
@@ -641,6 +651,14 @@ impl SessionVenue for LiveVenue {
                 (self.is_up, self.is_refusing) = (false, false);
                 self.ask_again(instruments);
             }
+        }
+    }
+
+    fn halt(&mut self, symbol: SymbolId, halted: bool) {
+        if halted {
+            self.halted.insert(symbol);
+        } else {
+            self.halted.remove(&symbol);
         }
     }
 

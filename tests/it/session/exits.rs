@@ -9,7 +9,7 @@ use tradebot::market::{MINUTE, Market, Nanos, SECOND, format_time};
 use tradebot::session::day::inputs_at;
 use tradebot::session::live::{BrokerEvent, Execution, LiveVenue, Report, Request, VenueRules};
 use tradebot::session::replay::replay;
-use tradebot::session::{Input, Mode, Output, Plan, Recorder};
+use tradebot::session::{Command, Input, Mode, Output, Plan, Recorder};
 use tradebot::trading::{OrderKind, OrderState};
 
 /// A session that buys 10 of D with a stop in its third minute, and again in its tenth.
@@ -218,5 +218,22 @@ fn a_restart_is_an_input_so_that_what_it_forbids_is_forbidden_in_the_replay() {
     assert!(trial.minutes(7).iter().all(|request| !request.starts_with("buy")));
     trial.hear(BrokerEvent::Up);
     drop(trial.recorder);
+    assert_eq!(replay(&trial.path).unwrap().divergence, None);
+}
+
+#[test]
+fn in_a_halt_nothing_is_entered_and_no_exit_goes_to_the_market_until_it_is_over() {
+    let mut trial = entered(VenueRules::default());
+    let symbol = trial.market.symbol("D").unwrap().0;
+    let time = trial.now;
+    assert!(trial.take(&Input::Halt { time, symbol, halted: true }).is_empty(), "the stop stays where it is");
+    assert!(trial.minutes(8).is_empty(), "the second entry is refused");
+    let portfolio = trial.recorder.session().portfolio();
+    assert_eq!(portfolio.orders[2].state, OrderState::Rejected);
+    let time = trial.now;
+    assert_eq!(trial.take(&Input::Command { time, command: Command::Stop }), ["cancel x-1"]);
+    assert!(trial.report("x-1", OrderState::Canceled, 0.0, None).is_empty());
+    let time = trial.now;
+    assert_eq!(trial.take(&Input::Halt { time, symbol, halted: false }), ["sell x-4 market 10 exit"]);
     assert_eq!(replay(&trial.path).unwrap().divergence, None);
 }
