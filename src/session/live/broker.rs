@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// What a broker does differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VenueRules {
-    /// Shares that an open exit may sell are not available to another one: exits wait for each other.
+    /// Shares that an open exit may sell are not available to another one, and orders on both sides of a stock may not be
+    /// open at once: exits wait for each other, and for the end of what adds to their position.
     pub exits_hold_shares: bool,
     /// Whether an order for the close may have a fraction of a share. Where not, it goes to the market shortly before.
     pub fractions_at_close: bool,

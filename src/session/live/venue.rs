@@ -402,6 +402,15 @@ impl LiveVenue {
             let mut exits: Vec<usize> =
                 (0..claims.len()).filter(|&k| opposes(self.entries[&claims[k].0].order.get())).collect();
             exits.sort_by_key(|&k| (self.urgency(self.entries[&claims[k].0].order.get(), now), claims[k].0));
+            let adds = |id: &OrderId| {
+                let entry = &self.entries[id];
+                let request = &entry.order.get().request;
+                let is_same_side = (position > 0.0) == (request.side == Side::Buy);
+                request.symbol == symbol && is_same_side && entry.wires.iter().any(Wire::is_open)
+            };
+            if self.open.iter().any(adds) {
+                blocked.push(symbol);
+            }
             let mut free = position.abs();
             for k in exits {
                 let granted = claims[k].1.min(free);
