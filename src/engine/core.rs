@@ -305,6 +305,19 @@ impl Core {
         self.liquidations.iter().any(|id| !self.portfolio.order(*id).state.is_final())
     }
 
+    /// Closes what no open order of [`Core::liquidate`] is closing: of orders that were on their way at that time, some
+    /// fill all the same.
+    pub fn liquidate_rest(&mut self, market: &Market, now: Nanos, reason: &'static str, venue: &mut impl Venue) {
+        self.liquidations.retain(|id| !self.portfolio.order(*id).state.is_final());
+        let closing: Vec<(u16, SymbolId)> = self
+            .liquidations
+            .iter()
+            .map(|id| &self.portfolio.order(*id).order)
+            .map(|order| (order.strategy, order.request.symbol))
+            .collect();
+        self.close_positions(market, now, reason, venue, |strategy, symbol| !closing.contains(&(strategy, symbol)));
+    }
+
     /// Cancels everything and closes every position at the market, as decided at `now`.
     pub fn liquidate(&mut self, market: &Market, now: Nanos, reason: &'static str, venue: &mut impl Venue) {
         self.liquidations.clear();
@@ -314,10 +327,22 @@ impl Core {
                 venue.cancel(record.order.request.symbol, record.order.id, now);
             }
         }
+        self.close_positions(market, now, reason, venue, |_, _| true);
+    }
+
+    /// Sends an order at the market for each position of a strategy that is `meant`.
+    fn close_positions(
+        &mut self,
+        market: &Market,
+        now: Nanos,
+        reason: &'static str,
+        venue: &mut impl Venue,
+        meant: impl Fn(u16, SymbolId) -> bool,
+    ) {
         for symbol in self.portfolio.account.open_positions().to_vec() {
             for strategy in 0..self.slots.len() as u16 {
                 let qty = self.portfolio.strategy_position(strategy, symbol);
-                if qty == 0.0 {
+                if qty == 0.0 || !meant(strategy, symbol) {
                     continue;
                 }
                 let side = if qty > 0.0 { Side::Sell } else { Side::Buy };

@@ -103,6 +103,11 @@ impl<V: BarVenue> Trader<V> {
         self.core.liquidate(market, now, halt.reason(), &mut self.venue);
     }
 
+    /// Closes what has come to be held since [`Trader::close_all`].
+    pub fn close_rest(&mut self, market: &Market, now: Nanos, halt: Halt) {
+        self.core.liquidate_rest(market, now, halt.reason(), &mut self.venue);
+    }
+
     /// Closes every position because of a limit, and says so.
     fn close_for(&mut self, market: &Market, day: usize, step: usize, limit: &Limit) {
         self.core.warn(limit.warning(market.days[day].date));

@@ -438,9 +438,8 @@ impl<V: SessionVenue> Session<V> {
 
     /// An order that was on its way when everything was to be closed has filled since.
     fn close_rest(&mut self, halt: Halt) {
-        let core = &self.trader.core;
-        if !core.portfolio.account.open_positions().is_empty() && !core.is_liquidating() {
-            self.trader.close_all(&self.market, self.now, halt);
+        if !self.trader.core.portfolio.account.open_positions().is_empty() {
+            self.trader.close_rest(&self.market, self.now, halt);
             self.settle();
         }
     }
