@@ -303,6 +303,12 @@ impl Pump {
 
     /// The bars from `since` on that have ended, as they would have arrived.
     async fn catch_up(&self) -> Vec<BrokerEvent> {
+        // A clock that follows the broker was told its time a while ago.
+        if self.clock.follows_broker
+            && let Ok(now) = self.broker.get_clock().await
+        {
+            (self.clock.told)(now.time);
+        }
         let to = (self.clock.now)() - MINUTE;
         if self.since > to {
             return Vec::new();
