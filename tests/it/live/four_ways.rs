@@ -27,7 +27,7 @@ use crate::local_alpaca::{AssetRow, FeedBar, KEY, LocalAlpaca, Outcome, SECRET, 
 use crate::program::sample;
 
 /// The bars of a market, and of everything else what a live session knows: that the companies are large.
-fn as_a_broker_tells(market: Market) -> Market {
+pub fn as_a_broker_tells(market: Market) -> Market {
     let days = market.days.len();
     let sessions: Vec<_> = (0..days).map(|day| market.session_of(day)).collect();
     let large = |symbol: SymbolId| {
@@ -174,7 +174,7 @@ impl Journal {
     }
 }
 
-fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
+pub fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
     let decimal = |value: f64| to_decimal(value).unwrap();
     let bars = market.bars_at(day, step);
     let bar = |bar: &tradebot::market::NewBar| FeedBar {
@@ -190,7 +190,7 @@ fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
 }
 
 /// Everything of the market is a symbol that may be traded.
-fn universe(market: &Market, day: usize) -> SymbolUniverse {
+pub fn universe(market: &Market, day: usize) -> SymbolUniverse {
     let entry = |symbol: SymbolId| UniverseEntry {
         symbol: market.symbols[symbol.index()].clone(),
         exchange: "NYSE".to_string(),
@@ -211,7 +211,7 @@ fn universe(market: &Market, day: usize) -> SymbolUniverse {
 }
 
 /// What the session is to do, beside the defaults.
-fn settings() -> Value {
+pub fn settings() -> Value {
     json!({
         "STRATEGY_SEQUENCE": ["open", "mid"],
         "TOTAL_ALLOCATION": 0.4,
@@ -280,7 +280,7 @@ fn live_day(market: &Market, day: usize) -> (TempDir, PathBuf) {
         server.feed(bars(market, day, step));
         seen_bars += market.bars_at(day, step).len();
         assert!(server.step());
-        let orders = expected.iter().filter(|line| &line[..19] <= &tradebot::market::format_time(now)[..19]).count();
+        let orders = expected.iter().filter(|line| line[..19] <= tradebot::market::format_time(now)[..19]).count();
         let is_over = || summary.exists();
         until("the orders", || {
             let (bars, _, found) = journal.counts();
@@ -296,7 +296,7 @@ fn live_day(market: &Market, day: usize) -> (TempDir, PathBuf) {
         until("the orders at the broker", || {
             let there: Vec<u32> = server.with(|desk| desk.orders.iter().map(|o| core_id(&o.client_id)).collect());
             let is_there = |line: &&String| there.iter().any(|id| line.contains(&format!(" submit id={id} ")));
-            sent.iter().all(|line| is_there(line)).then_some(())
+            sent.iter().all(is_there).then_some(())
         });
         exchange.take_orders(&server);
         fills += exchange.tell(&server);
@@ -318,14 +318,14 @@ fn compare_books(server: &LocalAlpaca, admin: &mut super::Client) {
     assert_eq!(booked, executions);
 }
 
-fn backtest(spec: &RunSpec, market: &Market, day: usize) -> Vec<String> {
+pub fn backtest(spec: &RunSpec, market: &Market, day: usize) -> Vec<String> {
     let config = spec.config(market).unwrap();
     let strategies = spec.build_strategies().unwrap();
     let (_, stream) = run_recorded(market, &config, strategies, day..day + 1, &AtomicBool::new(false)).unwrap();
     stream.lines().to_vec()
 }
 
-fn replay_orders(path: &Path) -> Vec<String> {
+pub fn replay_orders(path: &Path) -> Vec<String> {
     tradebot::session::replay::replay(path).unwrap().orders
 }
 
@@ -363,7 +363,7 @@ fn four_ways(market: &Market) {
     assert!(!same && words.contains("record"), "{words}");
 }
 
-fn order_of(record: &Record) -> Option<String> {
+pub fn order_of(record: &Record) -> Option<String> {
     match record {
         Record::Out(line) => Some(line.clone()),
         _ => None,

@@ -2,12 +2,17 @@
 
 pub mod client;
 mod clock;
+mod crashes;
 mod exchanges;
 mod first_run;
 mod four_ways;
 mod halted;
+mod paper;
+mod recoveries;
 mod sessions;
+mod start_refusals;
 mod tested;
+mod traded;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};

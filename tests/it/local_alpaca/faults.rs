@@ -76,9 +76,17 @@ impl Faults {
         (chance % 1000 < per_mille).then_some(which)
     }
 
-    /// What goes wrong with a request.
+    /// Nothing that was planned goes wrong any more.
+    pub fn forget(&mut self) {
+        self.scripted.clear();
+        self.stream.clear();
+        self.random = None;
+    }
+
+    /// What goes wrong with a request: its method, path and body.
     pub fn of_request(&mut self, what: &str) -> Option<Fault> {
-        if let Some(at) = self.scripted.iter().position(|(part, _, times)| *times > 0 && what.contains(part.as_str())) {
+        let is_meant = |words: &str| words.split(' ').all(|word| what.contains(word));
+        if let Some(at) = self.scripted.iter().position(|(words, _, times)| *times > 0 && is_meant(words)) {
             self.scripted[at].2 -= 1;
             return Some(self.scripted[at].1.clone());
         }

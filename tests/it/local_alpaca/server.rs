@@ -32,10 +32,10 @@ pub struct Shared {
 pub async fn serve(
     listener: std::net::TcpListener,
     world: SharedWorld,
-    gate: Gate,
+    gate: Arc<std::sync::Mutex<Gate>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let shared = Shared { world, gate: Arc::new(std::sync::Mutex::new(gate)) };
+    let shared = Shared { world, gate };
     let router = Router::new()
         .route("/stream", get(sockets::orders))
         .route("/v2/iex", get(sockets::data))
@@ -108,7 +108,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
             .admit(&parts.headers)
             .err()
             .or_else(|| is_over.then(|| super::checks::refuse(429, 42_910_000, "rate limit exceeded")));
-        let fault = world.faults.of_request(&what);
+        let fault = world.faults.of_request(&format!("{what} {body}"));
         (fault, headers, refusal)
     };
     let execute = || {
