@@ -166,6 +166,11 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     }
 
     fn play(&mut self) -> Result<Ending, RecorderError> {
+        let session = self.recorder.session();
+        if let Some(command) = session.follow_up(self.feed.goes_on()) {
+            // The process before ended between the end of its windows and what follows from it.
+            self.take(&Input::Command { time: session.now(), command })?;
+        }
         while !self.recorder.session().is_over() {
             match self.inbox.0.recv_timeout(self.feed.wait()) {
                 Ok((_, Arrival::Leave)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Left),

@@ -97,6 +97,16 @@ impl Line {
         }
     }
 
+    /// Asks the broker for the time. A clock that follows it has to be set before anything that it says is dated.
+    ///
+    /// # Errors
+    /// The broker cannot be asked.
+    pub fn set_clock(&self) -> Result<(), LineError> {
+        let told = self.runtime().block_on(self.broker.get_clock())?;
+        (self.clock.told)(told.time);
+        Ok(())
+    }
+
     /// Fetches what a session on the universe has to know: the session that is under way or comes next, the account, and
     /// bars of the sessions before. `beside`: a folder with what no broker tells ([`Beside`]). With `orders` the session's orders will lie at this broker: what the account holds
     /// already is left alone.
@@ -306,6 +316,12 @@ impl Pump {
 
     /// The bars from `since` on that have ended, as they would have arrived.
     async fn catch_up(&self) -> Vec<BrokerEvent> {
+        // A clock that follows the broker was told its time a while ago.
+        if self.clock.follows_broker
+            && let Ok(now) = self.broker.get_clock().await
+        {
+            (self.clock.told)(now.time);
+        }
         let to = (self.clock.now)() - MINUTE;
         if self.since > to {
             return Vec::new();

@@ -273,6 +273,34 @@ impl<V: SessionVenue> Session<V> {
         self.life == Life::Over
     }
 
+    /// What whoever hosts the session has to ask of it because its windows are over or a limit has closed everything, if
+    /// so. `market_goes_on`: what is open can still be closed.
+    pub fn follow_up(&self, market_goes_on: bool) -> Option<Command> {
+        if self.life != Life::Running || !(self.ended || self.limit_told) {
+            return None;
+        }
+        match self.is_open() {
+            false => Some(Command::EndOfData),
+            true => market_goes_on.then_some(Command::Stop),
+        }
+    }
+
+    /// Where it stands, in the words of its changes: for whoever may have missed the last of them.
+    pub fn standing(&self) -> Option<StageChange> {
+        let open = self.is_open();
+        match self.trader.core.desk.halted() {
+            Some(Halt::Kill) => Some(StageChange::Killed { open }),
+            Some(Halt::Stop) => Some(StageChange::Stopped { open }),
+            Some(Halt::LossLimit) => Some(StageChange::LimitReached { open }),
+            None => match self.stage {
+                Stage::Waiting => None,
+                Stage::Analyzing => Some(StageChange::AnalysisBegan),
+                Stage::Trading => Some(StageChange::EntriesBegan),
+                Stage::Monitoring => Some(StageChange::MonitoringBegan),
+            },
+        }
+    }
+
     /// Why no position may be opened now, if so: the broker's side, or the market data.
     pub fn entries_blocked(&self) -> Option<&'static str> {
         self.data_obstacle.or(self.venue().blocks_entries())

@@ -74,8 +74,10 @@ impl Limiter {
     pub(super) fn learn(&self, per_minute: Option<u64>, left: u64) {
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = |calls: u64| f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
-        if let Some(per_minute) = per_minute.filter(|calls| *calls > 0) {
-            bucket.per_minute = whole(per_minute);
+        if let Some(per_minute) = per_minute.filter(|calls| *calls > 0).map(whole) {
+            // What a larger plan allows beyond the one assumed has not been used.
+            bucket.calls += (per_minute - bucket.per_minute).max(0.0);
+            bucket.per_minute = per_minute;
         }
         bucket.calls = bucket.calls.min(whole(left));
     }
@@ -95,6 +97,14 @@ mod tests {
     /// How many calls are let through at once.
     fn burst(limiter: &Limiter, urgency: Urgency, now: Instant) -> u32 {
         (0..1000).take_while(|_| limiter.try_admit(urgency, now).is_none()).count() as u32
+    }
+
+    #[test]
+    fn a_plan_that_allows_more_than_assumed_allows_it_at_once() {
+        let limiter = Limiter::new(200);
+        limiter.learn(Some(1_000), 999);
+        // 150 are kept for orders.
+        assert_eq!(burst(&limiter, Urgency::Other, Instant::now()), 849);
     }
 
     #[test]

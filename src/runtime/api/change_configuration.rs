@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::settings::impossible_shorts;
+use crate::runtime::BotState;
 use crate::runtime::clock;
 use crate::runtime::configuration::{FIELDS, Field, Group, check, variable};
 use crate::runtime::core::Core;
@@ -120,7 +121,15 @@ pub async fn put(core: &Arc<Core>, caller: &Arc<Caller>, input: &Input) -> Resul
     let group = group.ok_or_else(|| Refusal::not_found("There is no such category of the configuration."))?;
     core.reauthenticate(caller, current_password.as_ref()).await?;
     let by = Arc::clone(caller);
-    core.work(move |house| house.update(&by, |house| change(house, &by, group, values))).await?
+    let work = move |house: &mut House| {
+        // A session that waits for its broker may wait for these; it stays in its state meanwhile.
+        let are_keys = values.keys().all(|name| matches!(name.as_str(), "broker_api_key" | "broker_secret_key"));
+        if are_keys && house.bot_state() != BotState::Updating && house.trading.is_recovering() {
+            return change(house, &by, group, values);
+        }
+        house.update(&by, |house| change(house, &by, group, values))
+    };
+    core.work(work).await?
 }
 
 fn change(house: &mut House, caller: &Caller, group: Group, values: BTreeMap<String, Typed>) -> Result<Reply, Refusal> {

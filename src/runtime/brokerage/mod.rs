@@ -115,14 +115,14 @@ struct Open {
 
 impl House {
     /// The broker that the configuration and the settings name. It is made without a word to the broker; `now` is the
-    /// clock of whatever has to do with it. As long as both say the same, and while a session is there, it stays the
+    /// clock of whatever has to do with it. As long as both say the same, and while a session runs, it stays the
     /// one that was made before.
     ///
     /// # Errors
     /// 409 `no_market_data`: this broker has no adapter. 409 `broker_not_configured`: something is missing or wrong.
     /// Settings or credentials cannot be read.
     pub fn broker(&mut self, now: Now) -> Result<Arc<dyn Broker>, Refusal> {
-        if let Some(open) = self.brokerage.open.as_ref().filter(|_| self.trading.is_busy()) {
+        if let Some(open) = self.brokerage.open.as_ref().filter(|_| self.trading.runs_any()) {
             return Ok(Arc::clone(&open.broker) as Arc<dyn Broker>);
         }
         let settings = self.settings()?.settings.clone();

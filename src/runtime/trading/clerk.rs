@@ -218,7 +218,7 @@ pub fn apply(house: &mut House, event: StateEvent, now: Nanos) {
 }
 
 /// What a stage of the session is to the bot.
-fn events(change: StageChange) -> Vec<StateEvent> {
+pub fn events(change: StageChange) -> Vec<StateEvent> {
     let exposure = |open: bool| if open { Exposure::Open } else { Exposure::Flat };
     match change {
         StageChange::AnalysisBegan => vec![StateEvent::AnalysisBegan],

@@ -79,6 +79,16 @@ impl Trading {
         Trading { recovering: state.in_session() || state.is_closing(), ..Trading::default() }
     }
 
+    /// Whether a session runs.
+    pub fn runs_any(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether one of a process before this one is being taken up: it may be waiting for its broker.
+    pub fn is_recovering(&self) -> bool {
+        self.recovering && self.running.is_none()
+    }
+
     /// Whether a session runs, or may run in a moment.
     pub fn is_busy(&self) -> bool {
         self.running.is_some() || self.recovering

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{JOURNAL, sessions_folder};
 use crate::backtest::{InputFile, RunSpec};
-use crate::brokers::{Broker, OrderBook, SymbolUniverse};
+use crate::brokers::{Broker, BrokerError, OrderBook, SymbolUniverse};
 use crate::data::{LoadOptions, Source, load};
 use crate::live::{BrokerFeed, Inbox, Line, LineError, MarketClock, Opening, PlayedDay, Received, words};
 use crate::market::{Market, Nanos, format_time};
@@ -210,7 +210,11 @@ fn refused(error: LineError) -> Refusal {
         let why = format!("A file in the folder {BESIDE} cannot be read. The log says why.");
         return Refusal::conflict("no_market_data", why);
     }
+    if matches!(error, LineError::Broker(BrokerError::Network { .. })) {
+        return Refusal::conflict("broker_unreachable", "The broker cannot be reached. The log says why.");
+    }
     let code = match &error {
+        LineError::Broker(BrokerError::Auth { .. }) => "broker_refuses",
         LineError::Broker(_) | LineError::Threads(_) => "broker_unreachable",
         LineError::NoSymbols(_) | LineError::Beside(_) => "no_market_data",
         LineError::Restricted(_) | LineError::NoSession(_) | LineError::Calendar { .. } => "broker_refuses",

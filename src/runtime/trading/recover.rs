@@ -4,16 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::begin::begin;
-use super::clerk::{alert, apply, lower_flags, rest, status_summary, summarize};
+use super::clerk::{alert, apply, events, lower_flags, rest, status_summary, summarize};
 use super::prepare::{Prepared, Venue, link};
 use super::{JOURNAL, SUMMARY, ledger, mode_word, sessions_folder};
 use crate::accounting;
-use crate::brokers::OrderBook;
+use crate::brokers::{BrokerError, OrderBook};
 use crate::data::load;
-use crate::live::{BrokerFeed, Inbox, Line, PlayedDay, is_command, words};
+use crate::live::{BrokerFeed, Inbox, Line, LineError, PlayedDay, is_command, words};
 use crate::market::{Calendar, Nanos, new_york_date};
 use crate::runtime::core::Core;
 use crate::runtime::flags::{self, Flag, Found};
@@ -127,24 +128,46 @@ fn catch_up(core: &Arc<Core>, folder: &str, path: &Path) -> Result<bool, String>
     }
     let contents = read(path).map_err(|error| error.to_string())?;
     let (_, session) = rerun(path, &contents).map_err(|error| error.to_string())?;
-    let (status, fills) = match &session {
-        AnySession::Sim(session) => left_by(session),
-        AnySession::Live(session) => left_by(session),
+    let left = match &session {
+        AnySession::Sim(session) => Left::by(session),
+        AnySession::Live(session) => Left::by(session),
     };
-    let events = events_of(core, status.mode, &fills)?;
+    conclude(core, folder, &left)
+}
+
+/// Books what a session has done, and writes down that it is over.
+fn conclude(core: &Arc<Core>, folder: &str, left: &Left) -> Result<bool, String> {
+    let events = events_of(core, left.status.mode, &left.fills)?;
     core.with(|house| {
         let now = core.now();
         for what in ledger::book(house, &events, now)? {
             house.logs.write(LogName::UnresolvedOrders, &LogRecord::new(now, Level::Error, "ledger", what));
         }
-        summarize(house, folder, &status_summary(&status), now);
-        house.trading.earned += status.pnl;
+        summarize(house, folder, &status_summary(&left.status), now);
+        house.trading.earned += left.status.pnl;
         Ok(false)
     })
 }
 
-fn left_by<V: SessionVenue>(session: &Session<V>) -> (StatusSnapshot, Vec<LedgerFill>) {
-    (session.status(), session.fills_from(0))
+/// What a session was when its process ended.
+struct Left {
+    status: StatusSnapshot,
+    fills: Vec<LedgerFill>,
+    standing: Option<StageChange>,
+    is_over: bool,
+    traded: Option<NaiveDate>,
+}
+
+impl Left {
+    fn by<V: SessionVenue>(session: &Session<V>) -> Left {
+        Left {
+            status: session.status(),
+            fills: session.fills_from(0),
+            standing: session.standing(),
+            is_over: session.is_over(),
+            traded: session.trading_date(),
+        }
+    }
 }
 
 fn events_of(core: &Arc<Core>, mode: Mode, fills: &[LedgerFill]) -> Result<Vec<accounting::Event>, String> {
@@ -166,35 +189,38 @@ fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool,
     let taken = taken.count();
     drop(contents);
     let inbox = Inbox::new();
-    let today = new_york_date((core.market_clock().now)());
-    // What is open from another day is no strategy's any more.
-    let is_of_today = |date: Option<chrono::NaiveDate>| date.is_none_or(|date| date == today);
-    let mut of_today = true;
     let (venue, left) = match plan.mode {
         Mode::Live(_) => {
             let (recorder, requests) = Recorder::<LiveVenue>::resume(path).map_err(|error| error.to_string())?;
-            let left = left_by(recorder.session());
-            of_today = is_of_today(recorder.session().trading_date());
+            let left = Left::by(recorder.session());
+            if left.is_over {
+                return end(core, folder, &left);
+            }
             let link = reconnect(core, recorder.session(), true, &inbox.0)?;
             (Venue::Live(Box::new(recorder), link, requests), left)
         }
         Mode::Paper | Mode::Test => {
             let (recorder, _) = Recorder::<SimVenue>::resume(path).map_err(|error| error.to_string())?;
-            let left = left_by(recorder.session());
+            let left = Left::by(recorder.session());
+            if left.is_over {
+                return end(core, folder, &left);
+            }
             if plan.spec.settings.text(Key::BrokerName) == "SIM" {
                 let day = played_again(core, recorder.session(), taken)?;
-                (Venue::Played(Box::new(recorder), Box::new(day)), left)
+                (Venue::Played(Box::new(recorder), Box::new(day)), Left { traded: None, ..left })
             } else {
-                of_today = is_of_today(recorder.session().trading_date());
                 let link = reconnect(core, recorder.session(), false, &inbox.0)?;
                 (Venue::Paper(Box::new(recorder), link), left)
             }
         }
     };
-    let (status, fills) = left;
+    let Left { fills, standing, traded, .. } = left;
+    // What is open from another day is no strategy's any more. The clock is asked now: it may not have been set before,
+    // and the broker may have been away for long.
+    let of_today = traded.is_none_or(|date| date == new_york_date((core.market_clock().now)()));
     let due = events_of(core, plan.mode, &fills)?;
     // The clerk before may not have heard the last words.
-    let first = stage_of(status.stage).map(Output::Stage).into_iter().collect();
+    let first = standing.map(Output::Stage).into_iter().collect();
     let prepared = Prepared { id: id.to_string(), folder: folder.to_string(), venue, inbox };
     tracing::info!("session {id} goes on after {taken} inputs");
     let weak = Arc::downgrade(core);
@@ -205,6 +231,16 @@ fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool,
         }
         Ok(true)
     })
+}
+
+/// Ends a session that has done everything: its clerk may not have heard of it. There is nothing to ask a broker.
+fn end(core: &Arc<Core>, folder: &str, left: &Left) -> Result<bool, String> {
+    core.with(|house| {
+        let now = core.now();
+        let standing = left.standing.filter(|change| change.reduces_risk());
+        standing.into_iter().flat_map(events).for_each(|event| apply(house, event, now));
+    });
+    conclude(core, folder, left)
 }
 
 /// The recorded day of a session, from where it was left.
@@ -228,27 +264,42 @@ fn reconnect<V: SessionVenue + Known>(
 ) -> Result<Box<(Line, BrokerFeed)>, String> {
     let (symbols, settings) = (&session.market().symbols, &session.plan().spec.settings);
     let mut failures = 0_u32;
+    let mut told = "";
     loop {
         let clock = core.market_clock();
-        let since = bars_since(session, (clock.now)());
-        let broker = core.with(|house| house.broker(Arc::clone(&clock.now))).map_err(|refusal| refusal.message);
+        let broker = core.with(|house| house.broker(Arc::clone(&clock.now)));
+        let broker = broker.map_err(|refusal| (refusal.message, "its broker is not configured as it must be"));
         let known = session.venue().order_book(symbols);
         let linked = broker.and_then(|broker| {
-            let line = Line::new(broker, clock).map_err(|error| error.to_string())?;
-            link(line, known, symbols, since, settings, orders, inbox).map_err(|error| error.to_string())
+            let line = Line::new(broker, clock.clone()).map_err(why_not)?;
+            line.set_clock().map_err(why_not)?;
+            let since = bars_since(session, (clock.now)());
+            link(line, known, symbols, since, settings, orders, inbox).map_err(why_not)
         });
         match linked {
             Ok(link) => return Ok(link),
-            Err(why) => {
-                tracing::warn!("the broker cannot be reached, session {} waits: {why}", session.plan().session);
-                if failures == 0 {
-                    alert(core, "A session cannot go on: its broker cannot be reached. It is tried again.");
+            Err((why, words)) => {
+                tracing::warn!("session {} waits, for {words}: {why}", session.plan().session);
+                if told != words {
+                    alert(core, &format!("A session cannot go on: {words}. It is tried again."));
+                    told = words;
                 }
                 failures += 1;
                 std::thread::sleep(RETRY.saturating_mul(failures).min(LONGEST_RETRY));
             }
         }
     }
+}
+
+/// Why there is no connection: for the log, and for people.
+fn why_not(error: LineError) -> (String, &'static str) {
+    let words = match &error {
+        LineError::Broker(BrokerError::Auth { .. }) => {
+            "its broker refuses the credentials; new ones can be entered in the configuration"
+        }
+        _ => "its broker cannot be reached",
+    };
+    (error.to_string(), words)
 }
 
 /// From when on a session lacks bars of the day.
@@ -271,14 +322,5 @@ impl Known for LiveVenue {
 impl Known for SimVenue {
     fn order_book(&self, _: &[String]) -> OrderBook {
         OrderBook::new()
-    }
-}
-
-fn stage_of(stage: &str) -> Option<StageChange> {
-    match stage {
-        "analyzing" => Some(StageChange::AnalysisBegan),
-        "trading" => Some(StageChange::EntriesBegan),
-        "monitoring" => Some(StageChange::MonitoringBegan),
-        _ => None,
     }
 }

@@ -27,7 +27,7 @@ use crate::local_alpaca::{AssetRow, FeedBar, KEY, LocalAlpaca, Outcome, SECRET, 
 use crate::program::sample;
 
 /// The bars of a market, and of everything else what a live session knows: that the companies are large.
-fn as_a_broker_tells(market: Market) -> Market {
+pub fn as_a_broker_tells(market: Market) -> Market {
     let days = market.days.len();
     let sessions: Vec<_> = (0..days).map(|day| market.session_of(day)).collect();
     let large = |symbol: SymbolId| {
@@ -174,7 +174,7 @@ impl Journal {
     }
 }
 
-fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
+pub fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
     let decimal = |value: f64| to_decimal(value).unwrap();
     let bars = market.bars_at(day, step);
     let bar = |bar: &tradebot::market::NewBar| FeedBar {
@@ -190,7 +190,7 @@ fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
 }
 
 /// Everything of the market is a symbol that may be traded.
-fn universe(market: &Market, day: usize) -> SymbolUniverse {
+pub fn universe(market: &Market, day: usize) -> SymbolUniverse {
     let entry = |symbol: SymbolId| UniverseEntry {
         symbol: market.symbols[symbol.index()].clone(),
         exchange: "NYSE".to_string(),
@@ -213,7 +213,7 @@ fn universe(market: &Market, day: usize) -> SymbolUniverse {
 }
 
 /// What the session is to do, beside the defaults.
-fn settings() -> Value {
+pub fn settings() -> Value {
     json!({
         "STRATEGY_SEQUENCE": ["open", "mid"],
         "TOTAL_ALLOCATION": 0.4,
@@ -320,14 +320,14 @@ fn compare_books(server: &LocalAlpaca, admin: &mut super::Client) {
     assert_eq!(booked, executions);
 }
 
-fn backtest(spec: &RunSpec, market: &Market, day: usize) -> Vec<String> {
+pub fn backtest(spec: &RunSpec, market: &Market, day: usize) -> Vec<String> {
     let config = spec.config(market).unwrap();
     let strategies = spec.build_strategies().unwrap();
     let (_, stream) = run_recorded(market, &config, strategies, day..day + 1, &AtomicBool::new(false)).unwrap();
     stream.lines().to_vec()
 }
 
-fn replay_orders(path: &Path) -> Vec<String> {
+pub fn replay_orders(path: &Path) -> Vec<String> {
     tradebot::session::replay::replay(path).unwrap().orders
 }
 
@@ -365,7 +365,7 @@ fn four_ways(market: &Market) {
     assert!(!same && words.contains("record"), "{words}");
 }
 
-fn order_of(record: &Record) -> Option<String> {
+pub fn order_of(record: &Record) -> Option<String> {
     match record {
         Record::Out(line) => Some(line.clone()),
         _ => None,

@@ -3,12 +3,17 @@
 mod broker;
 pub mod client;
 mod clock;
+mod crashes;
 mod exchanges;
 mod first_run;
 mod four_ways;
 mod halted;
+mod paper;
+mod recoveries;
 mod sessions;
+mod start_refusals;
 mod tested;
+mod traded;
 mod universe;
 
 use std::io::{BufRead, BufReader};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rust_decimal::Decimal;
 use tradebot::stats::philox4x32;
 
-use crate::local_alpaca::{FeedBar, Filler, FillerMarket as Market, Order, Outcome};
+use crate::local_alpaca::{FeedBar, Filler, Market, Order, Outcome};
 
 /// Draws by seed and by what is drawn for, so that they do not depend on turns.
 #[derive(Clone, Copy)]

@@ -86,6 +86,13 @@ impl Faults {
         (chance % 1000 < per_mille).then_some(which)
     }
 
+    /// Nothing that was planned goes wrong any more.
+    pub fn forget(&mut self) {
+        self.scripted.clear();
+        self.stream.clear();
+        self.random = None;
+    }
+
     /// What goes wrong with a request. `content`: its query and its body.
     pub fn of_request(&mut self, what: &str, content: &str) -> Option<Fault> {
         let fault = self.plan_request(what, content);
@@ -98,7 +105,9 @@ impl Faults {
             let faults = [Fault::page(403), Fault::page(502), Fault::too_many(vec![]), Fault::LoseRequest];
             return Some(faults[self.count as usize % faults.len()].clone());
         }
-        if let Some(at) = self.scripted.iter().position(|(part, _, times)| *times > 0 && what.contains(part.as_str())) {
+        let whole = format!("{what} {content}");
+        let is_meant = |words: &str| words.split(' ').all(|word| whole.contains(word));
+        if let Some(at) = self.scripted.iter().position(|(words, _, times)| *times > 0 && is_meant(words)) {
             self.scripted[at].2 -= 1;
             return Some(self.scripted[at].1.clone());
         }

@@ -29,7 +29,7 @@ use tradebot::market::Nanos;
 
 pub use desk::{AssetRow, Desk, FeedBar, Order};
 pub use faults::{Fault, RandomFaults, StreamFault};
-pub use filler::{AtMarket, Filler, Manual, Market as FillerMarket, Outcome};
+pub use filler::{AtMarket, Filler, Manual, Market, Outcome};
 use sockets::Hub;
 
 /// Credentials that the server accepts unless a [`Setup`] says otherwise.
@@ -121,6 +121,7 @@ fn lock(world: &SharedWorld) -> MutexGuard<'_, World> {
 pub struct LocalAlpaca {
     url: String,
     world: SharedWorld,
+    gate: Arc<Mutex<rest::Gate>>,
     clock: Arc<AtomicI64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -133,7 +134,8 @@ impl LocalAlpaca {
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Arc::new(AtomicI64::new(setup.now));
-        let gate = rest::Gate::new(&setup);
+        let gate = Arc::new(Mutex::new(rest::Gate::new(&setup)));
+        let served_gate = Arc::clone(&gate);
         let binary = setup.binary_frames;
         let world = Arc::new(Mutex::new(World {
             desk: Desk::new(setup, Arc::clone(&clock)),
@@ -148,9 +150,9 @@ impl LocalAlpaca {
         let served = Arc::clone(&world);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(server::serve(listener, served, gate, stopped));
+            runtime.block_on(server::serve(listener, served, served_gate, stopped));
         });
-        LocalAlpaca { url, world, clock, stop: Some(stop), thread: Some(thread) }
+        LocalAlpaca { url, world, gate, clock, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The base of everything: `http://127.0.0.1:PORT`.
@@ -202,14 +204,34 @@ impl LocalAlpaca {
         });
     }
 
-    /// What is to go wrong with the next request whose method and path contain `what`.
+    /// What is to go wrong with the next request that `what` names: its words are all in method, path or body.
     pub fn fault(&self, what: &str, fault: Fault) {
         self.faults(what, fault, 1);
     }
 
-    /// What is to go wrong with the next `times` requests whose method and path contain `what`.
+    /// What is to go wrong with the next `times` requests that `what` names.
     pub fn faults(&self, what: &str, fault: Fault, times: usize) {
         lock(&self.world).faults.script(what, fault, times);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn forget_faults(&self) {
+        lock(&self.world).faults.forget();
+    }
+
+    /// From now on nobody is reached any more, or everybody again.
+    pub fn be_unreachable(&self, unreachable: bool) {
+        self.forget_faults();
+        self.refuse_streams(unreachable);
+        if unreachable {
+            self.faults("", Fault::LoseRequest, usize::MAX);
+            self.cut_streams();
+        }
+    }
+
+    /// Another secret than before is the right one.
+    pub fn change_secret(&self, secret: &str) {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner).secret = secret.to_string();
     }
 
     /// What is to happen to the next message of the order stream.

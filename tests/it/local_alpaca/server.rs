@@ -34,10 +34,10 @@ pub struct Shared {
 pub async fn serve(
     listener: std::net::TcpListener,
     world: SharedWorld,
-    gate: Gate,
+    gate: Arc<std::sync::Mutex<Gate>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let shared = Shared { world, gate: Arc::new(std::sync::Mutex::new(gate)) };
+    let shared = Shared { world, gate };
     let router = Router::new()
         .route("/stream", get(sockets::orders))
         .route("/v2/iex", get(sockets::data))

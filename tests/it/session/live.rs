@@ -276,7 +276,7 @@ fn where_exits_hold_shares_one_waits_for_the_other_and_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let rules = VenueRules { exits_hold_shares: true, ..VenueRules::default() };
     let trial = traded(rules, &[], folder.path());
-    assert_eq!(trial.broker.short_of_shares, 0);
+    assert_eq!((trial.broker.short_of_shares, trial.broker.crossing), (0, 0));
     let ids: Vec<&String> = trial.broker.orders.keys().collect();
     assert_eq!(ids, ["live-7-0", "live-7-1", "live-7-4"], "the stop protects; the exit comes when it is back");
     assert_eq!(trial.broker.orders["live-7-4"].filled(), trial.broker.orders["live-7-0"].filled());
@@ -317,6 +317,7 @@ fn killed_after_every_single_step_of_a_trade_the_books_are_the_brokers() {
             let trial = traded(rules, &[at, at + 3], folder.path());
             let filled = trial.broker.orders.values().filter(|o| o.filled() > 0.0).count();
             assert!(filled == 2 || filled == 0, "killed after {at}: {filled} orders filled");
+            assert_eq!(trial.broker.crossing, 0, "killed after {at}");
             at += if holds { 3 } else { 1 };
         }
     }

@@ -89,13 +89,15 @@ impl BrokerOrder {
 pub struct ScriptedBroker {
     pub random: Random,
     pub trouble: Trouble,
-    /// Whether shares in open exits are not available to others.
+    /// Whether shares in open exits are not available to others, and an exit may not meet an entry.
     pub holds_shares: bool,
     pub orders: BTreeMap<String, BrokerOrder>,
     /// How often each order was sent.
     pub sent: BTreeMap<String, u32>,
     /// Orders refused for want of free shares.
     pub short_of_shares: u32,
+    /// Exits refused because an entry that they might trade with is open.
+    pub crossing: u32,
     pub prices: BTreeMap<String, f64>,
     /// Events on their way.
     way: Vec<BrokerEvent>,
@@ -111,6 +113,7 @@ impl ScriptedBroker {
             orders: BTreeMap::new(),
             sent: BTreeMap::new(),
             short_of_shares: 0,
+            crossing: 0,
             prices: BTreeMap::new(),
             way: Vec::new(),
             executions: 0,
@@ -150,6 +153,12 @@ impl ScriptedBroker {
                 if self.holds_shares && closes && request.qty > self.free(instrument, request.side) + 1e-9 {
                     self.short_of_shares += 1;
                     self.way.push(BrokerEvent::Refused { client_id, reason: "insufficient qty available".to_string() });
+                    return;
+                }
+                let crosses = |o: &BrokerOrder| o.is_open() && o.instrument == *instrument && o.side != request.side;
+                if self.holds_shares && closes && self.orders.values().any(crosses) {
+                    self.crossing += 1;
+                    self.way.push(BrokerEvent::Refused { client_id, reason: "potential wash trade".to_string() });
                     return;
                 }
                 self.orders.insert(
