@@ -229,7 +229,7 @@ fn look_on(program: &Program) -> tokio::runtime::Runtime {
 }
 
 fn main() {
-    let sessions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(3_usize);
+    let sessions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(10_usize);
     let market = load(&LoadOptions::new(Source::Named("generated_minutes".to_string()))).unwrap();
     let first = market.days.len() - 2 * sessions;
     let server = LocalAlpaca::start(Setup {

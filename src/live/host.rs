@@ -1,7 +1,7 @@
 //! The trading thread: it gives a session what arrives and what is asked, and passes on what comes out.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,10 @@ use crate::session::JournalError;
 use crate::session::live::BrokerEvent as VenueEvent;
 use crate::session::{Command, Input, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot};
 
-/// Longest time for which others may see an old status while much arrives.
+/// Time between two looks that others get, while nothing waits.
 const SHOW: Duration = Duration::from_millis(100);
+/// And however much waits.
+const SHOW_AT_LAST: Duration = Duration::from_secs(1);
 /// Time between two comparisons of all positions with the broker's; while nothing may be opened, the shorter one.
 const POSITIONS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(5));
 
@@ -130,6 +132,8 @@ pub struct Host<V, F> {
     unwritten: Option<String>,
     latency: Latency,
     last_shown: Instant,
+    /// Something has happened since.
+    is_news: bool,
     compares: (Duration, Duration),
     positions_due: Instant,
 }
@@ -147,7 +151,20 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         let now = Instant::now();
         let (latency, positions_due) = (Latency::default(), now + POSITIONS.0);
         let (unwritten, compares) = (None, POSITIONS);
-        Host { recorder, feed, desk, inbox, told, shown, unwritten, latency, last_shown: now, compares, positions_due }
+        Host {
+            recorder,
+            feed,
+            desk,
+            inbox,
+            told,
+            shown,
+            unwritten,
+            latency,
+            last_shown: now,
+            is_news: false,
+            compares,
+            positions_due,
+        }
     }
 
     /// The same with other times between two comparisons of positions: `often` while nothing may be opened.
@@ -172,30 +189,49 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             self.take(&Input::Command { time: session.now(), command })?;
         }
         while !self.recorder.session().is_over() {
-            match self.inbox.0.recv_timeout(self.feed.wait()) {
+            // All of a minute arrives together: what it leads to comes before anybody is shown anything.
+            let next = match self.inbox.0.try_recv() {
+                Ok(arrived) => Ok(arrived),
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {
+                    if self.is_news && self.last_shown.elapsed() >= SHOW {
+                        self.show();
+                    }
+                    let patience = if self.is_news { SHOW } else { Duration::MAX };
+                    self.inbox.0.recv_timeout(self.feed.wait().min(patience))
+                }
+            };
+            match next {
                 Ok((_, Arrival::Leave)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Left),
                 Ok((arrived, arrival)) => {
+                    self.is_news = true;
                     if self.arrive(arrival)? {
                         self.latency.record(arrived.elapsed());
                     }
-                    if self.last_shown.elapsed() >= SHOW {
-                        self.show();
-                    }
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    for input in self.feed.take() {
-                        let begun = Instant::now();
-                        if self.take(&input)? {
-                            self.latency.record(begun.elapsed());
-                        }
-                    }
-                    self.compare_positions();
-                    self.show();
-                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.feed.wait().is_zero() {
+                self.tick()?;
+            } else if self.is_news && self.last_shown.elapsed() >= SHOW_AT_LAST {
+                self.show();
             }
         }
         self.show();
         Ok(self.unwritten.take().map_or(Ending::Over, Ending::Failed))
+    }
+
+    /// Takes what is due by the clock.
+    fn tick(&mut self) -> Result<(), RecorderError> {
+        for input in self.feed.take() {
+            let begun = Instant::now();
+            if self.take(&input)? {
+                self.latency.record(begun.elapsed());
+            }
+        }
+        self.compare_positions();
+        self.show();
+        Ok(())
     }
 
     /// Takes what arrived; whether an order followed from it.
@@ -309,7 +345,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     }
 
     fn show(&mut self) {
-        self.last_shown = Instant::now();
+        (self.last_shown, self.is_news) = (Instant::now(), false);
         let session = self.recorder.session();
         self.shown.show(session.status(), self.latency.summary(), session.is_open());
     }

@@ -13,13 +13,19 @@ const CLASSES: usize = 26 * TO_A_DOUBLING as usize;
 #[derive(Debug, Clone)]
 pub struct Latency {
     counts: Vec<u64>,
+    slow: u64,
     longest: Duration,
 }
+
+/// What is more than this is counted as slow.
+const SLOW: Duration = Duration::from_millis(1);
 
 /// What a histogram comes to. Microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct LatencySummary {
     pub count: u64,
+    /// Those of more than a millisecond.
+    pub slow: u64,
     pub p50_us: f64,
     pub p99_us: f64,
     pub max_us: f64,
@@ -27,7 +33,7 @@ pub struct LatencySummary {
 
 impl Default for Latency {
     fn default() -> Latency {
-        Latency { counts: vec![0; CLASSES], longest: Duration::ZERO }
+        Latency { counts: vec![0; CLASSES], slow: 0, longest: Duration::ZERO }
     }
 }
 
@@ -37,6 +43,7 @@ impl Latency {
         let micros = time.as_secs_f64() * 1e6;
         let class = (micros.max(1.0).log2() * f64::from(TO_A_DOUBLING)) as usize;
         self.counts[class.min(CLASSES - 1)] += 1;
+        self.slow += u64::from(time > SLOW);
         self.longest = self.longest.max(time);
     }
 
@@ -45,6 +52,7 @@ impl Latency {
         let count: u64 = self.counts.iter().sum();
         LatencySummary {
             count,
+            slow: self.slow,
             p50_us: self.quantile(count, 0.5),
             p99_us: self.quantile(count, 0.99),
             max_us: self.longest.as_secs_f64() * 1e6,
@@ -82,6 +90,6 @@ mod tests {
         assert!((500.0..550.0).contains(&summary.p50_us), "{summary:?}");
         assert!((990.0..=1000.0).contains(&summary.p99_us), "{summary:?}");
         latency.record(Duration::from_secs(3600));
-        assert_eq!(latency.summary().max_us, 3.6e9);
+        assert_eq!((latency.summary().slow, latency.summary().max_us), (1, 3.6e9));
     }
 }
