@@ -246,25 +246,27 @@ fn main() {
     server.advance_to(market.days[first].open - 60 * SECOND);
     let program = Program::start();
     program.set_up(&server, &market);
-    println!("| who looks on | session | inputs with orders | p50 | p99 | longest |");
+    println!("| who looks on | session | inputs with orders | above 1 ms | median | longest |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    let row = |who: &str, day: usize, latency: &Value| {
-        let us = |name: &str| latency[name].as_f64().unwrap_or(f64::NAN);
-        println!(
-            "| {who} | {} | {} | {:.0} us | {:.0} us | {:.0} us |",
-            market.days[day].date,
-            latency["count"],
-            us("p50_us"),
-            us("p99_us"),
-            us("max_us")
-        );
+    let play = |who: &str, days: std::ops::Range<usize>| {
+        let (mut inputs, mut slow) = (0, 0);
+        for day in days {
+            let latency = program.play(&server, &market, day);
+            let us = |name: &str| latency[name].as_f64().unwrap_or(f64::NAN);
+            let (date, count) = (market.days[day].date, latency["count"].as_u64().unwrap_or(0));
+            println!(
+                "| {who} | {date} | {count} | {} | {:.0} us | {:.0} us |",
+                latency["slow"],
+                us("p50_us"),
+                us("max_us")
+            );
+            inputs += count;
+            slow += latency["slow"].as_u64().unwrap_or(0);
+        }
+        println!("| {who} | all | {inputs} | {slow} ({:.1} %) | | |", 100.0 * slow as f64 / inputs as f64);
     };
-    for day in first..first + sessions {
-        row("nobody", day, &program.play(&server, &market, day));
-    }
+    play("nobody", first..first + sessions);
     let clients = look_on(&program);
-    for day in first + sessions..first + 2 * sessions {
-        row("64 streams, 1,000 clients", day, &program.play(&server, &market, day));
-    }
+    play("64 streams, 1,000 clients", first + sessions..first + 2 * sessions);
     clients.shutdown_background();
 }

@@ -131,6 +131,8 @@ pub struct Host<V, F> {
     /// Why the journal cannot be written any more, if so.
     unwritten: Option<String>,
     latency: Latency,
+    /// When that arrived which is being taken.
+    arrived: Instant,
     last_shown: Instant,
     /// Something has happened since.
     is_news: bool,
@@ -160,6 +162,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             shown,
             unwritten,
             latency,
+            arrived: now,
             last_shown: now,
             is_news: false,
             compares,
@@ -204,10 +207,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             match next {
                 Ok((_, Arrival::Leave)) | Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Left),
                 Ok((arrived, arrival)) => {
-                    self.is_news = true;
-                    if self.arrive(arrival)? {
-                        self.latency.record(arrived.elapsed());
-                    }
+                    (self.arrived, self.is_news) = (arrived, true);
+                    self.arrive(arrival)?;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -224,20 +225,17 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     /// Takes what is due by the clock.
     fn tick(&mut self) -> Result<(), RecorderError> {
         for input in self.feed.take() {
-            let begun = Instant::now();
-            if self.take(&input)? {
-                self.latency.record(begun.elapsed());
-            }
+            self.arrived = Instant::now();
+            self.take(&input)?;
         }
         self.compare_positions();
         self.show();
         Ok(())
     }
 
-    /// Takes what arrived; whether an order followed from it.
-    fn arrive(&mut self, arrival: Arrival) -> Result<bool, RecorderError> {
+    fn arrive(&mut self, arrival: Arrival) -> Result<(), RecorderError> {
         match arrival {
-            Arrival::Leave => Ok(false),
+            Arrival::Leave => Ok(()),
             Arrival::Ask(ask) => self.ask(ask),
             Arrival::Answer(broker) => {
                 let note = match &broker {
@@ -256,33 +254,32 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
                 if let Some((urgent, text)) = note {
                     let _ = self.told.send(Told::Note(urgent, text));
                 }
-                input.map_or(Ok(false), |input| self.take(&input))
+                input.map_or(Ok(()), |input| self.take(&input))
             }
         }
     }
 
-    fn ask(&mut self, ask: Ask) -> Result<bool, RecorderError> {
+    fn ask(&mut self, ask: Ask) -> Result<(), RecorderError> {
         let session = self.recorder.session();
         let is_something = match ask.command {
             Command::Confirm { order } | Command::Decline { order } => session.is_waiting(order),
             _ => true,
         };
-        let mut ordered = false;
         if is_something {
             let time = self.feed.now().max(session.now());
-            ordered = self.take(&Input::Command { time, command: ask.command })?;
+            self.take(&Input::Command { time, command: ask.command })?;
             self.show();
         }
         if let Some(answer) = ask.answer {
             // Whoever asked may have gone.
             let _ = answer.send(is_something);
         }
-        Ok(ordered)
+        Ok(())
     }
 
-    fn take(&mut self, input: &Input) -> Result<bool, RecorderError> {
+    fn take(&mut self, input: &Input) -> Result<(), RecorderError> {
         if self.recorder.session().is_over() {
-            return Ok(false);
+            return Ok(());
         }
         let taken = match self.unwritten {
             Some(_) => self.recorder.handle_unwritten(input),
@@ -296,7 +293,6 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         };
         let is_last = outputs.iter().any(|output| matches!(output, Output::Stage(change) if ends(*change)));
         let is_left = outputs.contains(&Output::Stage(StageChange::Ended { open: true }));
-        let ordered = outputs.iter().any(|output| matches!(output, Output::Order(_)));
         self.pass_on(outputs);
         let session = self.recorder.session();
         let time = session.now();
@@ -306,12 +302,12 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             // The windows are over, and something is open that no strategy looks after any more.
             self.take(&Input::Command { time, command: Command::Stop })?;
         }
-        Ok(ordered)
+        Ok(())
     }
 
     /// The journal cannot be written, on a full disk, say, and something is open. Taking risk away needs no journal:
     /// everything is closed at once, and then the session ends as a failed one.
-    fn close_unwritten(&mut self, error: &JournalError) -> Result<bool, RecorderError> {
+    fn close_unwritten(&mut self, error: &JournalError) -> Result<(), RecorderError> {
         let why = format!("the journal cannot be written: {error}");
         let _ = self.told.send(Told::Note(true, "the journal cannot be written, everything is closed".to_string()));
         self.unwritten = Some(why);
@@ -327,6 +323,9 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
                     desk.carry_out(request.clone());
                 }
             }
+        }
+        if outputs.iter().any(|output| matches!(output, Output::Order(_))) {
+            self.latency.record(self.arrived.elapsed());
         }
         if !outputs.is_empty() {
             let _ = self.told.send(Told::Outputs(outputs));

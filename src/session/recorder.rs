@@ -62,10 +62,13 @@ impl<V: SessionVenue> Recorder<V> {
     pub fn handle(&mut self, input: &Input) -> Result<Vec<Output>, RecorderError> {
         self.journal.input(input)?;
         let outputs = self.session.handle(input)?;
-        for output in &outputs {
-            if let Output::Order(line) = output {
-                self.journal.append(&Record::Out(line.clone()))?;
-            }
+        let orders = outputs.iter().filter_map(|output| match output {
+            Output::Order(line) => Some(Record::Out(line.clone())),
+            _ => None,
+        });
+        let orders: Vec<Record> = orders.collect();
+        if !orders.is_empty() {
+            self.journal.append_all(&orders)?;
         }
         Ok(outputs)
     }

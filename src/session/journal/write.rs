@@ -25,7 +25,7 @@ pub struct Journal {
     number: u64,
     checksum: String,
     length: u64,
-    line: Vec<u8>,
+    lines: Vec<u8>,
     /// A write failed: the end of the file is not known, and nothing more is appended.
     failed: bool,
     sync: Sync,
@@ -83,7 +83,7 @@ impl Journal {
         lock(path, &file)?;
         let io = |error| JournalError::File { path: path.to_path_buf(), error };
         let sync = Sync::start(file.try_clone().map_err(io)?).map_err(io)?;
-        Ok(Journal { path: path.to_path_buf(), file, number, checksum, length, line: Vec::new(), failed: false, sync })
+        Ok(Journal { path: path.to_path_buf(), file, number, checksum, length, lines: Vec::new(), failed: false, sync })
     }
 
     /// Appends an input. When it returns, the input survives the death of the process.
@@ -100,6 +100,14 @@ impl Journal {
     /// A record that is too long changes nothing. After a failed write nothing more is appended: the session must
     /// not act on what it could not write down.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.append_all(std::slice::from_ref(record))
+    }
+
+    /// Appends records in their order, with one write.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; none of them counts as written then, though the first of them may be in the file.
+    pub fn append_all(&mut self, records: &[Record]) -> Result<(), JournalError> {
         let io = |error| JournalError::File { path: self.path.clone(), error };
         if self.failed {
             return Err(io(std::io::Error::other("an earlier record could not be written")));
@@ -108,24 +116,27 @@ impl Journal {
             self.failed = true;
             return Err(io(error));
         }
-        let json = serde_json::to_string(record).map_err(|error| io(error.into()))?;
-        if json.len() > MAX_RECORD {
-            return Err(JournalError::TooLong { found: json.len() });
+        let (mut number, mut sum) = (self.number, self.checksum.clone());
+        self.lines.clear();
+        for record in records {
+            let json = serde_json::to_string(record).map_err(|error| io(error.into()))?;
+            if json.len() > MAX_RECORD {
+                return Err(JournalError::TooLong { found: json.len() });
+            }
+            sum = checksum(&sum, number, &json);
+            writeln!(self.lines, "{number} {sum} {json}").map_err(io)?;
+            number += 1;
         }
-        let sum = checksum(&self.checksum, self.number, &json);
-        self.line.clear();
-        writeln!(self.line, "{} {sum} {json}", self.number).map_err(io)?;
-        if self.length + self.line.len() as u64 > MAX_JOURNAL {
+        if self.length + self.lines.len() as u64 > MAX_JOURNAL {
             return Err(JournalError::Full { path: self.path.clone() });
         }
-        // One call: write(2) of a regular file takes the whole line or reports an error.
-        if let Err(error) = self.file.write_all(&self.line) {
+        // One call: write(2) of a regular file takes all of it or reports an error.
+        if let Err(error) = self.file.write_all(&self.lines) {
             self.failed = true;
             return Err(io(error));
         }
-        self.length += self.line.len() as u64;
-        self.number += 1;
-        self.checksum = sum;
+        self.length += self.lines.len() as u64;
+        (self.number, self.checksum) = (number, sum);
         self.sync.request();
         Ok(())
     }
