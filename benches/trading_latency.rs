@@ -32,7 +32,7 @@ const PASSWORD: &str = "blue kettle sings";
 const STREAMS: (usize, usize) = (64, 8);
 const POLLERS: usize = 1_000;
 /// Real time between two minutes of the day.
-const MINUTE: Duration = Duration::from_millis(40);
+const MINUTE: Duration = Duration::from_millis(100);
 
 /// A running `tbot run`.
 struct Program {
@@ -229,7 +229,7 @@ fn look_on(program: &Program) -> tokio::runtime::Runtime {
 }
 
 fn main() {
-    let sessions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(10_usize);
+    let sessions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(6_usize);
     let market = load(&LoadOptions::new(Source::Named("generated_minutes".to_string()))).unwrap();
     let first = market.days.len() - 2 * sessions;
     let server = LocalAlpaca::start(Setup {

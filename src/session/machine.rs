@@ -203,6 +203,7 @@ impl<V: SessionVenue> Session<V> {
     pub fn handle(&mut self, input: &Input) -> Result<Vec<Output>, SessionError> {
         self.counters.inputs += 1;
         self.now = self.now.max(input.time());
+        let steps = self.counters.steps;
         match input {
             Input::Bar(bar) => self.bar(bar)?,
             Input::Vix { time, close } => self.vix(*time, *close),
@@ -219,6 +220,11 @@ impl<V: SessionVenue> Session<V> {
                 }
             }
             Input::Command { command, .. } => self.command(*command)?,
+        }
+        if matches!(input, Input::Bar(_)) && self.counters.steps == steps {
+            // It waits for the others of its end. All bars of a minute come together: looking at every order for each
+            // of them would hold up the one that completes it.
+            return Ok(std::mem::take(&mut self.outputs));
         }
         self.lapse();
         self.converge();

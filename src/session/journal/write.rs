@@ -9,13 +9,15 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Longest time between two visits of the thread that brings records to the disk.
-const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// A journal in which nothing was written for so long is quiet.
+const QUIET: Duration = Duration::from_millis(10);
+/// So many times quiet is waited for: with the wait before it, what was written is on the disk within 100 ms.
+const MOST_QUIETS: u32 = 8;
 
 /// A journal that is written to. One process at a time has it.
 #[derive(Debug)]
@@ -179,9 +181,26 @@ struct Sync {
 #[derive(Debug, Default)]
 struct Shared {
     wanted: AtomicBool,
+    writes: AtomicU64,
     ends: AtomicBool,
     error: Mutex<Option<std::io::Error>>,
     has_error: AtomicBool,
+}
+
+impl Shared {
+    /// A write waits for a sync that is under way, and the bars of a minute come together with the orders that follow
+    /// from them: waits until nothing was written for a moment, but not for long.
+    fn wait_for_quiet(&self) {
+        let mut before = self.writes.load(Ordering::Relaxed);
+        for _ in 0..MOST_QUIETS {
+            std::thread::park_timeout(QUIET);
+            let now = self.writes.load(Ordering::Relaxed);
+            if now == before || self.ends.load(Ordering::Acquire) {
+                return;
+            }
+            before = now;
+        }
+    }
 }
 
 impl Sync {
@@ -191,22 +210,25 @@ impl Sync {
         let thread = std::thread::Builder::new().name("journal-sync".to_string()).spawn(move || {
             loop {
                 let ends = of_thread.ends.load(Ordering::Acquire);
-                if of_thread.wanted.swap(false, Ordering::AcqRel)
-                    && let Err(error) = file.sync_data()
-                {
+                let is_wanted = of_thread.wanted.swap(false, Ordering::AcqRel);
+                if is_wanted && !ends {
+                    of_thread.wait_for_quiet();
+                }
+                if is_wanted && let Err(error) = file.sync_data() {
                     *of_thread.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     of_thread.has_error.store(true, Ordering::Release);
                 }
                 if ends {
                     return;
                 }
-                std::thread::park_timeout(SYNC_EVERY);
+                std::thread::park_timeout(QUIET);
             }
         })?;
         Ok(Sync { shared, thread: Some(thread) })
     }
 
     fn request(&self) {
+        self.shared.writes.fetch_add(1, Ordering::Relaxed);
         self.shared.wanted.store(true, Ordering::Release);
     }
 
