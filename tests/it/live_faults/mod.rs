@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use schedule::{Outcome, Schedule};
 
 /// Schedules at the same time: they wait most of the time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 /// Runs the schedules of these seeds, many at the same time, and says what they came to.
 fn run_all(seeds: std::ops::Range<u32>) {

@@ -9,9 +9,9 @@ use tradebot::market::{Nanos, SECOND};
 use crate::local_alpaca::{Desk, Order, Watched};
 
 /// Comparisons with the records, each undisturbed, within which a position has its stop: one that shows it, one that
-/// may have been under way before, one whose time is the interval, and the others for a machine with other things to
-/// do: here an interval has 50 ms, and eight schedules share two cores.
-const COMPARISONS: u64 = 12;
+/// may have been under way before, one whose time is the interval, and two for a machine with other things to do: here
+/// an interval has 50 ms.
+const COMPARISONS: u64 = 5;
 
 /// And by the clock, as the session has heard it: what was turned down is tried again after a second, two, four.
 const PAUSES: Nanos = 10 * SECOND;
