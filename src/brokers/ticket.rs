@@ -123,9 +123,9 @@ pub struct OrderTicket {
 impl OrderTicket {
     /// The order that risk approved, in the numbers of a broker.
     ///
-    /// Quantities are cut off after nine decimals, noise of float arithmetic rounded away first. Prices come onto the grid of [`super::price_step`]: a limit to the
-    /// side on which it is never worse than what was asked for, a stop to the nearest step. Noise of float
-    /// arithmetic, beyond six decimals, is rounded away first.
+    /// Quantities are cut off after nine decimals. Prices come onto the grid of [`super::price_step`]: a limit to the
+    /// side on which it is never worse than what was asked for, a stop to the nearest step. Noise of float arithmetic,
+    /// beyond twelve decimals of a quantity and six of a price, is rounded away first.
     ///
     /// Links between orders are not carried over: whoever sends them sends a child when its parent has filled, and
     /// cancels one of a pair when the other has.

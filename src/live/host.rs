@@ -11,9 +11,10 @@ use super::desk::OrderDesk;
 use super::feed::{Feed, Heard};
 use super::latency::{Latency, LatencySummary};
 use crate::brokers::BrokerEvent;
-use crate::session::JournalError;
 use crate::session::live::BrokerEvent as VenueEvent;
-use crate::session::{Command, Input, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot};
+use crate::session::{
+    Command, Input, JournalError, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot,
+};
 
 /// Time between two looks that others get, while nothing waits.
 const SHOW: Duration = Duration::from_millis(100);
@@ -238,13 +239,12 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             Arrival::Leave => Ok(()),
             Arrival::Ask(ask) => self.ask(ask),
             Arrival::Answer(broker) => {
-                let note = match &broker {
-                    VenueEvent::Refusing { reason } => Some((true, format!("the broker takes no requests: {reason}"))),
-                    VenueEvent::Taking => Some((false, "the broker takes requests again".to_string())),
-                    _ => None,
-                };
-                if let Some((urgent, text)) = note {
-                    let _ = self.told.send(Told::Note(urgent, text));
+                match &broker {
+                    VenueEvent::Refusing { reason } => {
+                        self.note(true, format!("the broker takes no requests: {reason}"))
+                    }
+                    VenueEvent::Taking => self.note(false, "the broker takes requests again".to_string()),
+                    _ => {}
                 }
                 let time = self.feed.now();
                 self.take(&Input::Broker { time, broker })
@@ -252,11 +252,16 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             Arrival::Broker(event) => {
                 let Heard { input, note } = self.feed.hear(event);
                 if let Some((urgent, text)) = note {
-                    let _ = self.told.send(Told::Note(urgent, text));
+                    self.note(urgent, text);
                 }
                 input.map_or(Ok(()), |input| self.take(&input))
             }
         }
+    }
+
+    /// Says something about the connection to the broker; whoever listens may have gone.
+    fn note(&self, urgent: bool, text: String) {
+        let _ = self.told.send(Told::Note(urgent, text));
     }
 
     fn ask(&mut self, ask: Ask) -> Result<(), RecorderError> {
@@ -309,7 +314,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     /// everything is closed at once, and then the session ends as a failed one.
     fn close_unwritten(&mut self, error: &JournalError) -> Result<(), RecorderError> {
         let why = format!("the journal cannot be written: {error}");
-        let _ = self.told.send(Told::Note(true, "the journal cannot be written, everything is closed".to_string()));
+        self.note(true, "the journal cannot be written, everything is closed".to_string());
         self.unwritten = Some(why);
         let time = self.recorder.session().now();
         self.take(&Input::Command { time, command: Command::Kill })

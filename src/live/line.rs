@@ -102,14 +102,12 @@ impl Line {
     /// # Errors
     /// The broker cannot be asked.
     pub fn set_clock(&self) -> Result<(), LineError> {
-        let told = self.runtime().block_on(self.broker.get_clock())?;
-        (self.clock.told)(told.time);
-        Ok(())
+        Ok(self.runtime().block_on(set_clock(&self.broker, &self.clock))?)
     }
 
     /// Fetches what a session on the universe has to know: the session that is under way or comes next, the account, and
-    /// bars of the sessions before. `beside`: a folder with what no broker tells ([`Beside`]). With `orders` the session's orders will lie at this broker: what the account holds
-    /// already is left alone.
+    /// bars of the sessions before. `beside`: a folder with what no broker tells ([`Beside`]). With `orders` the
+    /// session's orders will lie at this broker: what the account holds already is left alone.
     ///
     /// # Errors
     /// The broker cannot be asked, or what it says does not allow a session.
@@ -123,7 +121,7 @@ impl Line {
             return Err(LineError::Restricted(account.restrictions.join("; ")));
         }
         // A clock that follows the broker has to be set before anything is asked of it.
-        (self.clock.told)(self.broker.get_clock().await?.time);
+        set_clock(&self.broker, &self.clock).await?;
         let session = self.session().await?;
         let positions = if orders { self.broker.get_positions().await? } else { Vec::new() };
         let taken: BTreeSet<&str> = positions.iter().map(|position| position.symbol.as_str()).collect();
@@ -262,11 +260,16 @@ impl Drop for Line {
     }
 }
 
+/// Tells a clock what the broker's says.
+async fn set_clock(broker: &Arc<dyn Broker>, clock: &MarketClock) -> Result<(), BrokerError> {
+    (clock.told)(broker.get_clock().await?.time);
+    Ok(())
+}
+
 async fn follow_clock(broker: Arc<dyn Broker>, clock: MarketClock) {
     loop {
-        if let Ok(now) = broker.get_clock().await {
-            (clock.told)(now.time);
-        }
+        // The next question is not far.
+        let _ = set_clock(&broker, &clock).await;
         tokio::time::sleep(CLOCK_POLL).await;
     }
 }
@@ -317,10 +320,8 @@ impl Pump {
     /// The bars from `since` on that have ended, as they would have arrived.
     async fn catch_up(&self) -> Vec<BrokerEvent> {
         // A clock that follows the broker was told its time a while ago.
-        if self.clock.follows_broker
-            && let Ok(now) = self.broker.get_clock().await
-        {
-            (self.clock.told)(now.time);
+        if self.clock.follows_broker {
+            let _ = set_clock(&self.broker, &self.clock).await;
         }
         let to = (self.clock.now)() - MINUTE;
         if self.since > to {

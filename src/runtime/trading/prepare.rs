@@ -119,31 +119,31 @@ fn connected(wanted: &Wanted, broker: Arc<dyn Broker>, clock: MarketClock) -> Re
     let made = Plan::new(&wanted.id, mode, spec, BROKER_GRACE_MS, &parts);
     let symbols: Vec<String> = parts.series.into_iter().map(|(symbol, _)| symbol).collect();
     let inbox = Inbox::new();
+    let known = wanted.live.then(OrderBook::new);
+    let connect = || link(line, known, &symbols, session.open, settings, &inbox.0).map_err(refused);
     let (folder, venue) = if wanted.live {
         let (folder, recorder) = begin_journal(wanted, made, |plan, _| plan.live_venue())?;
-        let link = link(line, OrderBook::new(), &symbols, session.open, settings, true, &inbox.0).map_err(refused)?;
-        (folder, Venue::Live(Box::new(recorder), link, Vec::new()))
+        (folder, Venue::Live(Box::new(recorder), connect()?, Vec::new()))
     } else {
         let (folder, recorder) = begin_journal(wanted, made, |plan, market| plan.sim_venue(market))?;
-        let link = link(line, OrderBook::new(), &symbols, session.open, settings, false, &inbox.0).map_err(refused)?;
-        (folder, Venue::Paper(Box::new(recorder), link))
+        (folder, Venue::Paper(Box::new(recorder), connect()?))
     };
     Ok(Prepared { id: wanted.id.clone(), folder, venue, inbox })
 }
 
-/// Opens the streams of a line. `since`: bars that start from then on are fetched first.
+/// Opens the streams of a line. `known`: what the session knows of its orders, if they lie at this broker; `since`: bars
+/// that start from then on are fetched first.
 pub fn link(
     line: Line,
-    known: OrderBook,
+    known: Option<OrderBook>,
     symbols: &[String],
     since: Nanos,
     settings: &Settings,
-    orders: bool,
     inbox: &Inbox,
 ) -> Result<Box<(Line, BrokerFeed)>, LineError> {
     let tick = settings.duration(Key::SleepTime);
-    let feed = BrokerFeed::new(symbols, line.clock().clone(), orders, tick);
-    line.connect(known, symbols, since, inbox)?;
+    let feed = BrokerFeed::new(symbols, line.clock().clone(), known.is_some(), tick);
+    line.connect(known.unwrap_or_default(), symbols, since, inbox)?;
     Ok(Box::new((line, feed)))
 }
 
@@ -206,18 +206,21 @@ fn unusable(why: impl std::fmt::Display) -> Refusal {
 /// What the broker says against a session.
 fn refused(error: LineError) -> Refusal {
     tracing::warn!("a session cannot begin: {error}");
-    if matches!(error, LineError::Beside(_)) {
-        let why = format!("A file in the folder {BESIDE} cannot be read. The log says why.");
-        return Refusal::conflict("no_market_data", why);
-    }
-    if matches!(error, LineError::Broker(BrokerError::Network { .. })) {
-        return Refusal::conflict("broker_unreachable", "The broker cannot be reached. The log says why.");
-    }
-    let code = match &error {
-        LineError::Broker(BrokerError::Auth { .. }) => "broker_refuses",
-        LineError::Broker(_) | LineError::Threads(_) => "broker_unreachable",
-        LineError::NoSymbols(_) | LineError::Beside(_) => "no_market_data",
-        LineError::Restricted(_) | LineError::NoSession(_) | LineError::Calendar { .. } => "broker_refuses",
+    let as_it_is = || format!("The broker allows no session: {error}.");
+    // Paths and addresses are for the log.
+    let (code, why) = match &error {
+        LineError::Beside(_) => {
+            ("no_market_data", format!("A file in the folder {BESIDE} cannot be read. The log says why."))
+        }
+        LineError::NoSymbols(_) => ("no_market_data", as_it_is()),
+        LineError::Broker(BrokerError::Network { .. }) => {
+            ("broker_unreachable", "The broker cannot be reached. The log says why.".to_string())
+        }
+        LineError::Broker(BrokerError::Auth { .. })
+        | LineError::Restricted(_)
+        | LineError::NoSession(_)
+        | LineError::Calendar { .. } => ("broker_refuses", as_it_is()),
+        LineError::Broker(_) | LineError::Threads(_) => ("broker_unreachable", as_it_is()),
     };
-    Refusal::conflict(code, format!("The broker allows no session: {error}."))
+    Refusal::conflict(code, why)
 }

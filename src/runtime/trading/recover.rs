@@ -196,7 +196,9 @@ fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool,
             if left.is_over {
                 return end(core, folder, &left);
             }
-            let link = reconnect(core, recorder.session(), true, &inbox.0)?;
+            let session = recorder.session();
+            let known = words::order_book(session.venue(), &session.market().symbols);
+            let link = reconnect(core, session, Some(known), &inbox.0)?;
             (Venue::Live(Box::new(recorder), link, requests), left)
         }
         Mode::Paper | Mode::Test => {
@@ -209,7 +211,7 @@ fn resume(core: &Arc<Core>, id: &str, folder: &str, path: &Path) -> Result<bool,
                 let day = played_again(core, recorder.session(), taken)?;
                 (Venue::Played(Box::new(recorder), Box::new(day)), Left { traded: None, ..left })
             } else {
-                let link = reconnect(core, recorder.session(), false, &inbox.0)?;
+                let link = reconnect(core, recorder.session(), None, &inbox.0)?;
                 (Venue::Paper(Box::new(recorder), link), left)
             }
         }
@@ -255,11 +257,11 @@ fn played_again(core: &Arc<Core>, session: &Session<SimVenue>, taken: usize) -> 
 }
 
 /// Connects a session to its broker again. Tries until it succeeds: there may be positions, and nobody else looks after
-/// them.
-fn reconnect<V: SessionVenue + Known>(
+/// them. `known`: what it knows of its orders, if they lie at the broker.
+fn reconnect<V: SessionVenue>(
     core: &Arc<Core>,
     session: &Session<V>,
-    orders: bool,
+    known: Option<OrderBook>,
     inbox: &Inbox,
 ) -> Result<Box<(Line, BrokerFeed)>, String> {
     let (symbols, settings) = (&session.market().symbols, &session.plan().spec.settings);
@@ -269,12 +271,11 @@ fn reconnect<V: SessionVenue + Known>(
         let clock = core.market_clock();
         let broker = core.with(|house| house.broker(Arc::clone(&clock.now)));
         let broker = broker.map_err(|refusal| (refusal.message, "its broker is not configured as it must be"));
-        let known = session.venue().order_book(symbols);
         let linked = broker.and_then(|broker| {
             let line = Line::new(broker, clock.clone()).map_err(why_not)?;
             line.set_clock().map_err(why_not)?;
             let since = bars_since(session, (clock.now)());
-            link(line, known, symbols, since, settings, orders, inbox).map_err(why_not)
+            link(line, known.clone(), symbols, since, settings, inbox).map_err(why_not)
         });
         match linked {
             Ok(link) => return Ok(link),
@@ -306,21 +307,4 @@ fn why_not(error: LineError) -> (String, &'static str) {
 fn bars_since<V: SessionVenue>(session: &Session<V>, now: Nanos) -> Nanos {
     let open = Calendar::nyse().session(new_york_date(now)).map_or(now, |session| session.open);
     session.market().steps.last().map_or(open, |last| open.max(*last))
-}
-
-/// What a venue knows of its orders at a broker.
-trait Known {
-    fn order_book(&self, symbols: &[String]) -> OrderBook;
-}
-
-impl Known for LiveVenue {
-    fn order_book(&self, symbols: &[String]) -> OrderBook {
-        words::order_book(self, symbols)
-    }
-}
-
-impl Known for SimVenue {
-    fn order_book(&self, _: &[String]) -> OrderBook {
-        OrderBook::new()
-    }
 }

@@ -1,5 +1,6 @@
 //! An order of the core, with what lies of it at the broker.
 
+use super::broker::Request;
 use super::wire::Wire;
 use crate::market::{Nanos, SECOND};
 use crate::risk::Approved;
@@ -82,6 +83,14 @@ impl Entry {
 
     pub fn is_canceling(&self) -> bool {
         self.wires.iter().any(|wire| wire.is_open() && wire.canceling)
+    }
+
+    /// Asks for an end of everything of it that lies at the broker.
+    pub fn call_back(&mut self, requests: &mut Vec<Request>) {
+        for wire in self.wires.iter_mut().filter(|wire| wire.is_open() && !wire.canceling) {
+            wire.canceling = true;
+            requests.push(Request::Cancel { client_id: wire.client_id.clone() });
+        }
     }
 
     /// Everything of it at the broker has ended, and nothing is missing.

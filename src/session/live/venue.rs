@@ -127,11 +127,8 @@ impl LiveVenue {
         portfolio: &mut Portfolio,
         instruments: &Instruments<'_>,
     ) {
-        let Some(&(id, at)) = self.by_client_id.get(&report.client_id) else {
-            self.stranger(report);
-            return;
-        };
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let found = find(&self.by_client_id, &mut self.entries, &report.client_id);
+        let Some((id, at, entry)) = found else { return self.stranger(report) };
         let side = entry.order.get().request.side;
         let wire = &mut entry.wires[at];
         let was_open = wire.is_open();
@@ -391,27 +388,25 @@ impl LiveVenue {
             self.share_out(&mut claims, now, portfolio, &mut blocked);
         }
         for (id, want) in claims {
-            let held = self.held(self.entries[&id].order.get().request.symbol, portfolio);
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let (lies, order) = (entry.lies(), *entry.order.get());
             if want < entry.stays() - QTY_EPSILON {
-                for wire in entry.wires.iter_mut().filter(|wire| wire.is_open() && !wire.canceling) {
-                    wire.canceling = true;
-                    self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
-                }
+                entry.call_back(&mut self.requests);
                 continue;
             }
             if entry.resend && entry.is_clear() {
                 entry.resend = false;
             }
             let symbol = order.request.symbol;
-            let opposes = -order.request.side.sign() * held > 0.0;
-            let exit = order.request.parent.is_some() || order.liquidates || opposes;
             let waits = entry.is_canceling()
-                || (opposes && blocked.contains(&symbol))
                 || now < entry.not_before
                 || (entry.is_retried() && self.differing.contains(&symbol));
             if want <= lies + QTY_EPSILON || waits {
+                continue;
+            }
+            let opposes = -order.request.side.sign() * self.held(symbol, portfolio) > 0.0;
+            let exit = order.request.parent.is_some() || order.liquidates || opposes;
+            if opposes && blocked.contains(&symbol) {
                 continue;
             }
             if if exit { !self.rules.both_sides && self.makes_way(&order, now) } else { self.is_blocked() } {
@@ -452,10 +447,7 @@ impl LiveVenue {
                 continue;
             }
             entry.refused.get_or_insert((OrderState::Canceled, "in the way of an exit"));
-            for wire in entry.wires.iter_mut().filter(|wire| wire.is_open() && !wire.canceling) {
-                wire.canceling = true;
-                self.requests.push(Request::Cancel { client_id: wire.client_id.clone() });
-            }
+            entry.call_back(&mut self.requests);
         }
         waits
     }
@@ -491,6 +483,16 @@ impl LiveVenue {
             }
         }
     }
+}
+
+/// The order of a client order id, and the number of its wire.
+fn find<'e>(
+    by_client_id: &BTreeMap<String, (OrderId, usize)>,
+    entries: &'e mut BTreeMap<OrderId, Entry>,
+    client_id: &str,
+) -> Option<(OrderId, usize, &'e mut Entry)> {
+    let &(id, at) = by_client_id.get(client_id)?;
+    Some((id, at, entries.get_mut(&id)?))
 }
 
 /// A question for a wire. An exit of which no word has come is sent again, if the broker does not know it.
@@ -568,8 +570,7 @@ impl SessionVenue for LiveVenue {
         match event {
             BrokerEvent::Report(report) => self.report(report, now, portfolio, instruments),
             BrokerEvent::Refused { client_id, reason } => {
-                let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
-                let Some(entry) = self.entries.get_mut(&id) else { return };
+                let Some((_, at, entry)) = find(&self.by_client_id, &mut self.entries, client_id) else { return };
                 let wire = &mut entry.wires[at];
                 // Whoever has spoken of an order has it.
                 if !wire.acknowledged && wire.is_open() {
@@ -581,8 +582,7 @@ impl SessionVenue for LiveVenue {
                 }
             }
             BrokerEvent::OutcomeUnknown { client_id } => {
-                let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
-                let Some(entry) = self.entries.get_mut(&id) else { return };
+                let Some((id, at, entry)) = find(&self.by_client_id, &mut self.entries, client_id) else { return };
                 let wire = &mut entry.wires[at];
                 if !wire.acknowledged && wire.is_open() {
                     wire.state = OrderState::Unknown;
@@ -592,11 +592,10 @@ impl SessionVenue for LiveVenue {
             }
             BrokerEvent::NeverArrived { client_id } => self.never_arrived(client_id, now, portfolio),
             BrokerEvent::Lost { client_id } => {
-                let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
-                let question = self.entries.get(&id).map(|entry| resolve(&entry.wires[at], instruments));
-                match question {
+                let Some((_, at, entry)) = find(&self.by_client_id, &mut self.entries, client_id) else { return };
+                match resolve(&entry.wires[at], instruments) {
                     // The same order under the same id cannot become two.
-                    Some(question @ Request::Resolve { again: Some(_), .. }) => self.requests.push(question),
+                    question @ Request::Resolve { again: Some(_), .. } => self.requests.push(question),
                     _ => self.never_arrived(client_id, now, portfolio),
                 }
             }
@@ -604,8 +603,7 @@ impl SessionVenue for LiveVenue {
                 self.missing(client_id, now, portfolio);
             }
             BrokerEvent::CancelRefused { client_id, .. } => {
-                let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
-                let Some(entry) = self.entries.get_mut(&id) else { return };
+                let Some((_, at, entry)) = find(&self.by_client_id, &mut self.entries, client_id) else { return };
                 if entry.wires[at].is_open() && entry.cancels < MOST_CANCELS {
                     entry.cancels += 1;
                     self.requests.push(resolve(&entry.wires[at], instruments));
@@ -723,8 +721,8 @@ impl LiveVenue {
     /// The broker does not know an order. Of one that it had that means nothing good, and nothing certain; of any other,
     /// nothing yet. Whether it had it.
     fn missing(&mut self, client_id: &str, now: Nanos, portfolio: &mut Portfolio) -> bool {
-        let Some(&(id, at)) = self.by_client_id.get(client_id) else { return false };
-        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        let found = find(&self.by_client_id, &mut self.entries, client_id);
+        let Some((id, at, entry)) = found else { return false };
         let wire = &mut entry.wires[at];
         if !wire.is_open() || !wire.acknowledged {
             return false;
@@ -740,8 +738,7 @@ impl LiveVenue {
         if self.missing(client_id, now, portfolio) {
             return;
         }
-        let Some(&(id, at)) = self.by_client_id.get(client_id) else { return };
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some((_, at, entry)) = find(&self.by_client_id, &mut self.entries, client_id) else { return };
         let wire = &mut entry.wires[at];
         if !wire.is_open() {
             return;
