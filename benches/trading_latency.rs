@@ -11,6 +11,9 @@ mod client;
 #[path = "../tests/it/local_alpaca/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod local_alpaca;
+#[path = "../tests/it/market_feed.rs"]
+#[allow(dead_code)]
+mod market_feed;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -19,13 +22,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use client::Client;
-use local_alpaca::{AssetRow, AtMarket, FeedBar, KEY, LocalAlpaca, SECRET, Setup};
+use local_alpaca::{AtMarket, KEY, LocalAlpaca, SECRET, Setup};
+use market_feed::{bars, before_the_open, universe};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use tradebot::brokers::{SymbolUniverse, UniverseEntry, UniverseRules, to_decimal};
 use tradebot::data::{LoadOptions, Source, load};
 use tradebot::market::{Market, SECOND};
-use tradebot::settings::Settings;
 
 const PASSWORD: &str = "blue kettle sings";
 /// Of event streams, and how many each user may have.
@@ -96,7 +98,8 @@ impl Program {
         assert_eq!(put.status, 200, "{}", put.text());
         let cache = self.folder.path().join("output/cache");
         std::fs::create_dir_all(&cache).unwrap();
-        std::fs::write(cache.join("symbol_universe.json"), universe(market).to_json()).unwrap();
+        std::fs::write(cache.join("symbol_universe.json"), universe(market.days[0].date, &market.symbols).to_json())
+            .unwrap();
     }
 
     /// Plays a day; the latency of its session.
@@ -155,42 +158,6 @@ fn settings() -> Value {
     })
 }
 
-fn universe(market: &Market) -> SymbolUniverse {
-    let entry = |symbol: &String| UniverseEntry {
-        symbol: symbol.clone(),
-        exchange: "NYSE".to_string(),
-        market_cap: Decimal::from(5_000_000_000_u64),
-        pe_ratio: None,
-        debt_equity: None,
-        last_close: Decimal::TEN,
-        volume: Decimal::from(1_000_000),
-        fractionable: true,
-        shortable: true,
-    };
-    SymbolUniverse {
-        v: 1,
-        built: "2024-01-01T00:00:00Z".to_string(),
-        session: market.days[0].date,
-        rules: UniverseRules::new(&Settings::default(), ""),
-        excluded: Default::default(),
-        symbols: market.symbols.iter().map(entry).collect(),
-    }
-}
-
-fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
-    let decimal = |value: f64| to_decimal(value).unwrap();
-    let bar = |bar: &tradebot::market::NewBar| FeedBar {
-        symbol: market.symbols[bar.symbol.index()].clone(),
-        start: bar.start,
-        open: decimal(bar.bar.open),
-        high: decimal(bar.bar.high),
-        low: decimal(bar.bar.low),
-        close: decimal(bar.bar.close),
-        volume: bar.bar.volume as u64,
-    };
-    market.bars_at(day, step).iter().map(bar).collect()
-}
-
 /// The headers of a logged-in browser for another client.
 fn cookies(client: &Client) -> String {
     let pairs: Vec<String> = client.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -232,18 +199,8 @@ fn main() {
     let sessions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(6_usize);
     let market = load(&LoadOptions::new(Source::Named("generated_minutes".to_string()))).unwrap();
     let first = market.days.len() - 2 * sessions;
-    let server = LocalAlpaca::start(Setup {
-        now: market.days[first - 2].open - 60 * SECOND,
-        symbols: market.symbols.iter().map(|symbol| AssetRow::new(symbol)).collect(),
-        filler: Box::new(AtMarket),
-        cash: Decimal::from(1_000_000),
-        ..Setup::default()
-    });
-    for day in first - 2..first {
-        let steps = market.days[day].first_step..market.days[day].end_step;
-        server.feed(steps.flat_map(|step| bars(&market, day, step)));
-    }
-    server.advance_to(market.days[first].open - 60 * SECOND);
+    let setup = Setup { filler: Box::new(AtMarket), cash: Decimal::from(1_000_000), ..Setup::default() };
+    let server = before_the_open(&market, first, setup);
     let program = Program::start();
     program.set_up(&server, &market);
     println!("| who looks on | session | inputs with orders | above 1 ms | median | longest |");

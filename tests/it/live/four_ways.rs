@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tradebot::backtest::{RunSpec, run_recorded};
-use tradebot::brokers::{SymbolUniverse, UniverseEntry, UniverseRules, to_decimal};
+use tradebot::brokers::to_decimal;
 use tradebot::data::{LoadOptions, Source, load};
 use tradebot::market::{Fundamental, Market, MarketParts, SECOND, SymbolId};
-use tradebot::risk::{BarVenue, Limits, RiskDesk, Venue};
+use tradebot::risk::{Limits, RiskDesk, Venue};
 use tradebot::session::day::TestDay;
 use tradebot::session::journal::{Record, read};
-use tradebot::settings::Settings;
-use tradebot::sim::SimVenue;
-use tradebot::trading::{Contracts, OrderId, OrderKind, OrderRequest, OrderState, Portfolio, Side, TimeInForce};
+use tradebot::trading::{OrderId, OrderKind, OrderRequest, OrderState, Side, TimeInForce};
 
-use super::{ADMIN, CONFIGURATION, Live, PASSWORD, until};
-use crate::local_alpaca::{AssetRow, FeedBar, KEY, LocalAlpaca, Outcome, SECRET, Setup};
+use super::traded::{FEED, put_settings, set_up};
+use super::{ADMIN, Live, PASSWORD, until};
+use crate::local_alpaca::{LocalAlpaca, Outcome, Setup};
+use crate::market_feed::{bars, before_the_open, universe};
 use crate::program::sample;
+use crate::sim_exchange::SimExchange;
 
 /// The bars of a market, and of everything else what a live session knows: that the companies are large.
 pub fn as_a_broker_tells(market: Market) -> Market {
@@ -43,10 +43,7 @@ pub fn as_a_broker_tells(market: Market) -> Market {
 
 /// The simulated venue as the market behind the broker.
 struct Exchange {
-    market: Market,
-    contracts: Contracts,
-    venue: SimVenue,
-    portfolio: Portfolio,
+    sim: SimExchange,
     /// The broker's number of each order here.
     numbers: Vec<String>,
     events_told: usize,
@@ -55,43 +52,25 @@ struct Exchange {
 
 impl Exchange {
     fn new(spec: &RunSpec, market: &Market, first: usize) -> Exchange {
-        let sessions: Vec<_> = (0..first).map(|day| market.session_of(day)).collect();
-        let grown = Market::growing(market.parts_before(first), &sessions).unwrap();
-        let config = spec.config(&grown).unwrap();
-        Exchange {
-            contracts: Contracts::new(&grown),
-            venue: SimVenue::new(&grown, config.rules, false),
-            portfolio: Portfolio::new(config.cash, grown.symbols.len(), spec.strategies.len()),
-            market: grown,
-            numbers: Vec::new(),
-            events_told: 0,
-            fills_told: 0,
-        }
+        let sim = SimExchange::new(spec, market, first);
+        Exchange { sim, numbers: Vec::new(), events_told: 0, fills_told: 0 }
     }
 
     /// What the bars that end at `step` of `day` do to the orders.
     fn bars(&mut self, source: &Market, day: usize, step: usize, server: &LocalAlpaca) -> usize {
-        let begins = step == source.days[day].first_step;
-        let (day, step) = self.market.extend(&source.session_of(day), &source.bars_at(day, step)).unwrap();
-        let instruments = self.contracts.on(&self.market);
-        if begins {
-            self.venue.start_day(day, &instruments);
-        } else {
-            self.venue.extend_day(&instruments);
-        }
-        self.venue.process(step, &mut self.portfolio, &instruments);
+        self.sim.bars(source, day, step);
         self.tell(server)
     }
 
     /// Takes the orders and cancels that have come to the broker since, in the order in which they were decided: on their
     /// way one may have overtaken another.
     fn take_orders(&mut self, server: &LocalAlpaca) {
-        let now = *self.market.steps.last().unwrap();
+        let now = *self.sim.market.steps.last().unwrap();
         let orders = server.with(|desk| desk.orders.clone());
         let mut new: Vec<_> = orders.iter().filter(|order| !self.numbers.contains(&order.id)).collect();
         new.sort_by_key(|order| core_id(&order.client_id));
         for order in new {
-            let symbol = self.market.symbol(&order.symbol).unwrap();
+            let symbol = self.sim.market.symbol(&order.symbol).unwrap();
             let side = if order.is_buy() { Side::Buy } else { Side::Sell };
             let qty: f64 = order.qty.to_string().parse().unwrap();
             let (kind, tif) = match (order.kind.as_str(), order.tif.as_str()) {
@@ -100,33 +79,30 @@ impl Exchange {
                 other => panic!("this exchange has no orders of {other:?}"),
             };
             let request = OrderRequest { tif, kind, ..OrderRequest::market(symbol, side, qty, "") };
-            let entered = self.portfolio.enter(0, request, now, symbol);
+            let entered = self.sim.portfolio.enter(0, request, now, symbol);
             self.numbers.push(order.id.clone());
             let desk = RiskDesk::new(Limits::default(), vec![false]);
-            self.portfolio.change_state(entered.id, now, OrderState::Submitting, "");
-            self.venue.submit(desk.approve_liquidation(entered).unwrap());
+            self.sim.portfolio.change_state(entered.id, now, OrderState::Submitting, "");
+            self.sim.venue.submit(desk.approve_liquidation(entered).unwrap());
         }
         for order in orders.iter().filter(|order| order.status == "canceled") {
             let id = self.numbers.iter().position(|number| *number == order.id).unwrap();
-            let record = &self.portfolio.orders[id];
+            let record = &self.sim.portfolio.orders[id];
             if !record.state.is_final() {
-                self.venue.cancel(record.order.request.symbol, OrderId(id as u32), now);
+                self.sim.venue.cancel(record.order.request.symbol, OrderId(id as u32), now);
             }
         }
-        if !self.market.steps.is_empty() {
-            let step = self.market.steps.len() - 1;
-            self.venue.settle(step, &mut self.portfolio, &self.contracts.on(&self.market));
-        }
+        self.sim.settle();
     }
 
     /// Lets the broker say what happened since; how many executions there were.
     fn tell(&mut self, server: &LocalAlpaca) -> usize {
         let mut outcomes = Vec::new();
-        for event in &self.portfolio.events[self.events_told..] {
+        for event in &self.sim.portfolio.events[self.events_told..] {
             let Some(order) = self.numbers.get(event.id.0 as usize).cloned() else { continue };
             match event.state {
                 OrderState::Filled | OrderState::PartiallyFilled => {
-                    let fill = self.portfolio.fills[self.fills_told];
+                    let fill = self.sim.portfolio.fills[self.fills_told];
                     assert_eq!(fill.order, OrderId(event.id.0));
                     self.fills_told += 1;
                     let decimal = |value: f64| to_decimal(value).unwrap();
@@ -137,7 +113,7 @@ impl Exchange {
                 _ => {}
             }
         }
-        self.events_told = self.portfolio.events.len();
+        self.events_told = self.sim.portfolio.events.len();
         let fills = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Fill { .. })).count();
         server.with(|desk| outcomes.into_iter().for_each(|outcome| desk.outcome(outcome)));
         fills
@@ -174,44 +150,6 @@ impl Journal {
     }
 }
 
-pub fn bars(market: &Market, day: usize, step: usize) -> Vec<FeedBar> {
-    let decimal = |value: f64| to_decimal(value).unwrap();
-    let bars = market.bars_at(day, step);
-    let bar = |bar: &tradebot::market::NewBar| FeedBar {
-        symbol: market.symbols[bar.symbol.index()].clone(),
-        start: bar.start,
-        open: decimal(bar.bar.open),
-        high: decimal(bar.bar.high),
-        low: decimal(bar.bar.low),
-        close: decimal(bar.bar.close),
-        volume: bar.bar.volume as u64,
-    };
-    bars.iter().map(bar).collect()
-}
-
-/// Everything of the market is a symbol that may be traded.
-pub fn universe(market: &Market, day: usize) -> SymbolUniverse {
-    let entry = |symbol: SymbolId| UniverseEntry {
-        symbol: market.symbols[symbol.index()].clone(),
-        exchange: "NYSE".to_string(),
-        market_cap: to_decimal(5e9).unwrap(),
-        pe_ratio: None,
-        debt_equity: None,
-        last_close: Decimal::TEN,
-        volume: Decimal::from(1_000_000),
-        fractionable: true,
-        shortable: true,
-    };
-    SymbolUniverse {
-        v: 1,
-        built: "2024-01-01T00:00:00Z".to_string(),
-        session: market.days[day].date,
-        rules: UniverseRules::new(&Settings::default(), ""),
-        excluded: Default::default(),
-        symbols: market.symbol_ids().map(entry).collect(),
-    }
-}
-
 /// What the session is to do, beside the defaults.
 pub fn settings() -> Value {
     json!({
@@ -234,34 +172,11 @@ pub fn settings() -> Value {
 
 /// A day of a live session in the real program; the folder of its data, and the journal in it.
 fn live_day(market: &Market, day: usize) -> (TempDir, PathBuf) {
-    let open = market.days[day].open;
-    let server = LocalAlpaca::start(Setup {
-        now: market.days[day - 2].open - 60 * SECOND,
-        symbols: market.symbols.iter().map(|symbol| AssetRow::new(symbol)).collect(),
-        ..Setup::default()
-    });
-    for earlier in day - 2..day {
-        let steps = market.days[earlier].first_step..market.days[earlier].end_step;
-        server.feed(steps.flat_map(|step| bars(market, earlier, step)));
-    }
-    server.advance_to(open - 30 * SECOND);
-    let folder = tempfile::tempdir().unwrap();
-    let live = Live::start_on(folder, &["--clock", "feed"]);
-    let mut browser = live.client();
-    let mut configuration = CONFIGURATION.to_vec();
-    configuration[2] = ("broker_code", "ALPACA");
-    configuration.extend([("broker_url", server.url()), ("broker_api_key", KEY), ("broker_secret_key", SECRET)]);
-    assert_eq!(browser.form("/configuration", &configuration).location(), Some("/wait"));
-    assert_eq!(live.settle(), "registration");
-    live.register(&mut browser, &[]);
+    let server = before_the_open(market, day, Setup::default());
+    let live = Live::start_on(tempfile::tempdir().unwrap(), &FEED);
+    set_up(&live, server.url(), &universe(market.days[day].date, &market.symbols));
     let mut admin = live.logged_in(ADMIN);
-    let version = admin.get("/api/v1/settings").json()["version"].clone();
-    let put = admin.json("PUT", "/api/v1/settings", &json!({ "version": version, "values": settings() }));
-    assert_eq!(put.status, 200, "{}", put.text());
-    let cache = live.data().join("output/cache");
-    std::fs::create_dir_all(&cache).unwrap();
-    let text = serde_json::to_string(&universe(market, day)).unwrap();
-    std::fs::write(cache.join("symbol_universe.json"), text).unwrap();
+    put_settings(&mut admin, settings());
     let start = json!({ "mode": "live", "confirm": "LIVE", "current_password": PASSWORD });
     let reply = admin.json("POST", "/api/v1/control/start", &start);
     assert_eq!(reply.status, 200, "{}\n{}", reply.text(), live.stderr());

@@ -8,10 +8,11 @@ use tradebot::market::SECOND;
 use tradebot::session::Input;
 use tradebot::session::journal::{Record, read};
 
-use super::four_ways::{as_a_broker_tells, backtest, bars, order_of, replay_orders, settings, universe};
-use super::traded::{FEED, configuration, put_settings, write_universe};
+use super::four_ways::{as_a_broker_tells, backtest, order_of, replay_orders, settings};
+use super::traded::{FEED, put_settings, set_up};
 use super::{ADMIN, Live, until};
-use crate::local_alpaca::{AssetRow, LocalAlpaca, Setup};
+use crate::local_alpaca::Setup;
+use crate::market_feed::{bars, before_the_open, universe};
 
 /// How often the session has had market data.
 fn ups(journal: &Path) -> usize {
@@ -25,22 +26,9 @@ fn a_day_on_paper_has_the_orders_of_its_backtest_and_sends_not_one_to_the_broker
     options.symbols = Some(["SIM01", "SIM02", "SIM03", "SIM04", "SIM05", "SIM06"].map(String::from).to_vec());
     let market = as_a_broker_tells(load(&options).unwrap());
     let day = market.days.len() - 1;
-    let server = LocalAlpaca::start(Setup {
-        now: market.days[day - 2].open - 60 * SECOND,
-        symbols: market.symbols.iter().map(|symbol| AssetRow::new(symbol)).collect(),
-        ..Setup::default()
-    });
-    for earlier in day - 2..day {
-        let steps = market.days[earlier].first_step..market.days[earlier].end_step;
-        server.feed(steps.flat_map(|step| bars(&market, earlier, step)));
-    }
-    server.advance_to(market.days[day].open - 30 * SECOND);
+    let server = before_the_open(&market, day, Setup::default());
     let mut live = Live::start_on(tempfile::tempdir().unwrap(), &FEED);
-    let mut browser = live.client();
-    assert_eq!(browser.form("/configuration", &configuration(server.url())).location(), Some("/wait"));
-    assert_eq!(live.settle(), "registration");
-    live.register(&mut browser, &[]);
-    write_universe(&live, &universe(&market, day));
+    set_up(&live, server.url(), &universe(market.days[day].date, &market.symbols));
     let mut admin = live.logged_in(ADMIN);
     let mut values = settings();
     // The window of an hour is enough.

@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tradebot::brokers::{SymbolUniverse, UniverseEntry, UniverseRules, to_decimal};
+use tradebot::brokers::{SymbolUniverse, to_decimal};
 use tradebot::market::{Calendar, MINUTE, Nanos, SECOND, Session, parse_date};
 use tradebot::session::Input;
 use tradebot::session::journal::{Record, read};
 use tradebot::session::live::{BrokerEvent, Report};
 use tradebot::session::replay::{AnySession, rerun};
-use tradebot::settings::Settings;
 
 use super::{ADMIN, CONFIGURATION, Client, Live, PASSWORD, until};
 use crate::local_alpaca::{AssetRow, FeedBar, Filler, KEY, LocalAlpaca, Market, Order, Outcome, SECRET, Setup};
+use crate::market_feed;
 
 /// Trading follows the server's clock, so that a day passes as fast as the server steps.
 pub const FEED: [&str; 2] = ["--clock", "feed"];
@@ -76,25 +76,16 @@ pub fn configuration(url: &str) -> Vec<(&str, &str)> {
 
 /// A symbol universe of these symbols.
 pub fn universe<'a>(symbols: impl Iterator<Item = &'a String>) -> SymbolUniverse {
-    let entry = |symbol: &String| UniverseEntry {
-        symbol: symbol.clone(),
-        exchange: "NYSE".to_string(),
-        market_cap: to_decimal(5e9).unwrap(),
-        pe_ratio: None,
-        debt_equity: None,
-        last_close: Decimal::TEN,
-        volume: Decimal::from(1_000_000),
-        fractionable: true,
-        shortable: true,
-    };
-    SymbolUniverse {
-        v: 1,
-        built: "2024-01-01T00:00:00Z".to_string(),
-        session: parse_date("2024-03-14").unwrap(),
-        rules: UniverseRules::new(&Settings::default(), ""),
-        excluded: Default::default(),
-        symbols: symbols.map(entry).collect(),
-    }
+    market_feed::universe(parse_date("2024-03-14").unwrap(), symbols)
+}
+
+/// Brings a program on an empty folder to an admin and a universe.
+pub fn set_up(live: &Live, url: &str, universe: &SymbolUniverse) {
+    let mut browser = live.client();
+    assert_eq!(browser.form("/configuration", &configuration(url)).location(), Some("/wait"));
+    assert_eq!(live.settle(), "registration");
+    live.register(&mut browser, &[]);
+    write_universe(live, universe);
 }
 
 /// Writes the universe where the bot looks for it.
@@ -137,11 +128,7 @@ impl Traded {
         }
         server.advance_to(today.open - 30 * SECOND);
         let live = Live::start_on(tempfile::tempdir().unwrap(), &FEED);
-        let mut browser = live.client();
-        assert_eq!(browser.form("/configuration", &configuration(server.url())).location(), Some("/wait"));
-        assert_eq!(live.settle(), "registration");
-        live.register(&mut browser, &[]);
-        write_universe(&live, &universe(prices.keys()));
+        set_up(&live, server.url(), &universe(prices.keys()));
         let trades = symbols.len();
         let settings = json!({
             "STRATEGY_SEQUENCE": ["open"],

@@ -8,19 +8,18 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rust_decimal::Decimal;
 use tradebot::backtest::{InputFile, RunSpec};
 use tradebot::brokers::alpaca::{Alpaca, AlpacaOptions, Timing};
-use tradebot::brokers::{ApiLine, ApiLog, Broker, OrderBook, SymbolUniverse, UniverseEntry, UniverseRules, to_f64};
+use tradebot::brokers::{ApiLine, ApiLog, Broker, OrderBook, SymbolUniverse, to_f64};
 use tradebot::live::{Arrival, Ask, BrokerFeed, Ending, Host, Inbox, Line, MarketClock, Shown, Told, words};
 use tradebot::market::{MILLI, Nanos, parse_date, parse_time};
 use tradebot::session::live::{LiveVenue, Request};
 use tradebot::session::{Command, Mode, Output, Plan, Recorder, StatusSnapshot};
-use tradebot::settings::Settings;
 
 use super::FOREVER;
 use super::monitor::Monitor;
 use crate::local_alpaca::{KEY, LocalAlpaca, SECRET, Watched};
+use crate::market_feed;
 
 pub const SESSION: &str = "faults-1";
 
@@ -101,25 +100,8 @@ fn broker(server: &LocalAlpaca, lines: &Arc<Lines>) -> Arc<dyn Broker> {
 
 /// All stocks of the server.
 fn universe(server: &LocalAlpaca) -> SymbolUniverse {
-    let entry = |symbol: &String| UniverseEntry {
-        symbol: symbol.clone(),
-        exchange: "NASDAQ".to_string(),
-        market_cap: Decimal::from(5_000_000_000_u64),
-        pe_ratio: None,
-        debt_equity: None,
-        last_close: Decimal::from(100),
-        volume: Decimal::from(1_000_000),
-        fractionable: true,
-        shortable: true,
-    };
-    SymbolUniverse {
-        v: 1,
-        built: "2024-03-26T04:00:00Z".to_string(),
-        session: parse_date("2024-03-25").unwrap(),
-        rules: UniverseRules::new(&Settings::default(), ""),
-        excluded: Default::default(),
-        symbols: server.with(|desk| desk.assets.keys().map(entry).collect()),
-    }
+    let session = parse_date("2024-03-25").unwrap();
+    server.with(|desk| market_feed::universe(session, desk.assets.keys()))
 }
 
 impl Rig {

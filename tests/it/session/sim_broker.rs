@@ -3,59 +3,29 @@
 
 use super::drive::{backtest, spec};
 use crate::look_ahead::{Change, market, variants};
+use crate::sim_exchange::SimExchange;
 use tradebot::backtest::RunSpec;
 use tradebot::market::{MILLI, Market, SECOND};
-use tradebot::risk::{BarVenue, Venue};
+use tradebot::risk::Venue;
 use tradebot::session::day::inputs_at;
 use tradebot::session::live::{BrokerEvent, Execution, Report, Request, VenueRules};
 use tradebot::session::replay::replay;
 use tradebot::session::{Command, Input, Mode, Output, Plan, Recorder};
-use tradebot::sim::SimVenue;
-use tradebot::trading::{Contracts, OrderId, OrderState, Portfolio};
+use tradebot::trading::{OrderId, OrderState};
 
-/// The simulated venue behind a broker's door: it has its own market, its own books, and client order ids.
+/// The simulated venue behind a broker's door: it gives out client order ids.
 struct SimBroker {
-    market: Market,
-    contracts: Contracts,
-    venue: SimVenue,
-    portfolio: Portfolio,
+    exchange: SimExchange,
     /// Client id of each order in its books.
     client_ids: Vec<Option<String>>,
     events_told: usize,
     fills_told: usize,
-    day: usize,
 }
 
 impl SimBroker {
     fn new(spec: &RunSpec, market: &Market, first: usize) -> SimBroker {
-        let sessions: Vec<_> = (0..first).map(|day| market.session_of(day)).collect();
-        let grown = Market::growing(market.parts_before(first), &sessions).unwrap();
-        let config = spec.config(&grown).unwrap();
-        SimBroker {
-            contracts: Contracts::new(&grown),
-            venue: SimVenue::new(&grown, config.rules, false),
-            portfolio: Portfolio::new(config.cash, grown.symbols.len(), spec.strategies.len()),
-            market: grown,
-            client_ids: Vec::new(),
-            events_told: 0,
-            fills_told: 0,
-            day: 0,
-        }
-    }
-
-    /// The bars that end at a step fill orders before anybody else hears of them.
-    fn bars(&mut self, source: &Market, day: usize, step: usize) {
-        let begins = step == source.days[day].first_step;
-        let (session, bars) = (source.session_of(day), source.bars_at(day, step));
-        let (day, step) = self.market.extend(&session, &bars).unwrap();
-        self.day = day;
-        let instruments = self.contracts.on(&self.market);
-        if begins {
-            self.venue.start_day(day, &instruments);
-        } else {
-            self.venue.extend_day(&instruments);
-        }
-        self.venue.process(step, &mut self.portfolio, &instruments);
+        let exchange = SimExchange::new(spec, market, first);
+        SimBroker { exchange, client_ids: Vec::new(), events_told: 0, fills_told: 0 }
     }
 
     fn request(&mut self, request: &Request) {
@@ -63,43 +33,38 @@ impl SimBroker {
             Request::Submit { client_id, order, .. } => {
                 let id = order.get().id.0 as usize;
                 // Orders of the core that never came here leave gaps in the numbers.
-                while self.portfolio.orders.len() <= id {
+                while self.exchange.portfolio.orders.len() <= id {
                     let mut request = order.get().request;
                     request.parent = None;
                     let at = order.get().decided;
-                    let entered = self.portfolio.enter(order.get().strategy, request, at, request.symbol);
+                    let entered = self.exchange.portfolio.enter(order.get().strategy, request, at, request.symbol);
                     if entered.id.0 as usize != id {
-                        self.portfolio.change_state(entered.id, at, OrderState::Canceled, "gap");
+                        self.exchange.portfolio.change_state(entered.id, at, OrderState::Canceled, "gap");
                     }
                     self.client_ids.push(None);
                 }
                 self.client_ids[id] = Some(client_id.clone());
-                self.portfolio.change_state(order.get().id, order.get().decided, OrderState::Submitting, "");
-                self.venue.submit(*order);
+                self.exchange.portfolio.change_state(order.get().id, order.get().decided, OrderState::Submitting, "");
+                self.exchange.venue.submit(*order);
             }
             Request::Cancel { client_id } => {
                 let id = self.client_ids.iter().position(|known| known.as_ref() == Some(client_id)).unwrap();
-                let order = self.portfolio.orders[id].order;
-                let now = *self.market.steps.last().unwrap();
-                self.venue.cancel(order.request.symbol, OrderId(id as u32), now);
+                let order = self.exchange.portfolio.orders[id].order;
+                let now = *self.exchange.market.steps.last().unwrap();
+                self.exchange.venue.cancel(order.request.symbol, OrderId(id as u32), now);
             }
             Request::Resolve { .. } => {}
         }
     }
 
-    fn settle(&mut self) {
-        let step = self.market.steps.len() - 1;
-        self.venue.settle(step, &mut self.portfolio, &self.contracts.on(&self.market));
-    }
-
     /// What happened since the last call, as reports.
     fn reports(&mut self) -> Vec<BrokerEvent> {
         let mut events = Vec::new();
-        for event in &self.portfolio.events[self.events_told..] {
+        for event in &self.exchange.portfolio.events[self.events_told..] {
             let Some(Some(client_id)) = self.client_ids.get(event.id.0 as usize) else { continue };
             let fills = matches!(event.state, OrderState::Filled | OrderState::PartiallyFilled);
             let execution = (fills && event.reason != "parent ended").then(|| {
-                let fill = self.portfolio.fills[self.fills_told];
+                let fill = self.exchange.portfolio.fills[self.fills_told];
                 assert_eq!(fill.order, event.id);
                 self.fills_told += 1;
                 Execution {
@@ -123,7 +88,7 @@ impl SimBroker {
                 reason: None,
             }));
         }
-        self.events_told = self.portfolio.events.len();
+        self.events_told = self.exchange.portfolio.events.len();
         events
     }
 }
@@ -152,17 +117,15 @@ fn live_orders(spec: &RunSpec, market: &Market, first: usize) -> (Vec<String>, V
                     }
                 }
             }
-            if !broker.market.steps.is_empty() {
-                broker.settle();
-            }
-            let time = input_time(&broker.market);
+            broker.exchange.settle();
+            let time = input_time(&broker.exchange.market);
             queue.extend(broker.reports().into_iter().map(|broker| Input::Broker { time, broker }));
         }
     };
     take(&mut broker, Input::Broker { time: now, broker: BrokerEvent::Up }, &mut orders);
     for day in first..market.days.len() {
         for step in market.days[day].first_step..market.days[day].end_step {
-            broker.bars(market, day, step);
+            broker.exchange.bars(market, day, step);
             now = market.steps[step];
             for event in broker.reports() {
                 take(&mut broker, Input::Broker { time: now, broker: event }, &mut orders);
@@ -174,7 +137,7 @@ fn live_orders(spec: &RunSpec, market: &Market, first: usize) -> (Vec<String>, V
     }
     let end = Input::Command { time: now + 5 * SECOND, command: Command::EndOfData };
     take(&mut broker, end, &mut orders);
-    let fills = broker.portfolio.fills.len();
+    let fills = broker.exchange.portfolio.fills.len();
     let replayed = replay(&path).unwrap();
     assert_eq!(replayed.divergence, None);
     (orders, replayed.orders, fills)
