@@ -12,9 +12,7 @@ use super::feed::{Feed, Heard};
 use super::latency::{Latency, LatencySummary};
 use crate::brokers::BrokerEvent;
 use crate::session::live::BrokerEvent as VenueEvent;
-use crate::session::{
-    Command, Input, JournalError, Output, Recorder, RecorderError, SessionVenue, StageChange, StatusSnapshot,
-};
+use crate::session::{Command, Input, JournalError, Output, Recorder, RecorderError, SessionVenue, StatusSnapshot};
 
 /// Time between two looks that others get, while nothing waits.
 const SHOW: Duration = Duration::from_millis(100);
@@ -187,11 +185,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     }
 
     fn play(&mut self) -> Result<Ending, RecorderError> {
-        let session = self.recorder.session();
-        if let Some(command) = session.follow_up(self.feed.goes_on()) {
-            // The process before ended between the end of its windows and what follows from it.
-            self.take(&Input::Command { time: session.now(), command })?;
-        }
+        // The process before may have ended between the end of its windows and what follows from it.
+        self.follow_up()?;
         while !self.recorder.session().is_over() {
             // All of a minute arrives together: what it leads to comes before anybody is shown anything.
             let next = match self.inbox.0.try_recv() {
@@ -296,18 +291,18 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             }
             outputs => outputs?,
         };
-        let is_last = outputs.iter().any(|output| matches!(output, Output::Stage(change) if ends(*change)));
-        let is_left = outputs.contains(&Output::Stage(StageChange::Ended { open: true }));
+        let is_new_stage = outputs.iter().any(|output| matches!(output, Output::Stage(_)));
         self.pass_on(outputs);
+        if is_new_stage { self.follow_up() } else { Ok(()) }
+    }
+
+    /// Asks of the session what follows from the stage that it has come to.
+    fn follow_up(&mut self) -> Result<(), RecorderError> {
         let session = self.recorder.session();
-        let time = session.now();
-        if is_last && !session.is_over() {
-            self.take(&Input::Command { time, command: Command::EndOfData })?;
-        } else if is_left && self.feed.goes_on() {
-            // The windows are over, and something is open that no strategy looks after any more.
-            self.take(&Input::Command { time, command: Command::Stop })?;
+        match session.follow_up(self.feed.goes_on()) {
+            Some(command) => self.take(&Input::Command { time: session.now(), command }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The journal cannot be written, on a full disk, say, and something is open. Taking risk away needs no journal:
@@ -352,17 +347,5 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         (self.last_shown, self.is_news) = (Instant::now(), false);
         let session = self.recorder.session();
         self.shown.show(session.status(), self.latency.summary(), session.is_open());
-    }
-}
-
-/// Whether nothing is left to do in the session after this change.
-fn ends(change: StageChange) -> bool {
-    match change {
-        StageChange::Closed => true,
-        StageChange::Stopped { open }
-        | StageChange::Killed { open }
-        | StageChange::LimitReached { open }
-        | StageChange::Ended { open } => !open,
-        StageChange::AnalysisBegan | StageChange::EntriesBegan | StageChange::MonitoringBegan => false,
     }
 }
