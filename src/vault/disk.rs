@@ -53,6 +53,13 @@ struct Inner {
     secrets: Arc<AtomicU64>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started holds a copy of it for a moment.
+        let _ = self.lock.as_ref().map(File::unlock);
+    }
+}
+
 struct State {
     watch: Option<Box<dyn Watch>>,
     stopped: bool,

@@ -85,6 +85,13 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started holds a copy of it for a moment.
+        let _ = self.trials.unlock();
+    }
+}
+
 /// Reads the lines of a log one by one. Only the last one may be torn: it is passed over.
 struct Lines<'a, R> {
     reader: R,

@@ -4,8 +4,8 @@ use super::read::{Contents, read};
 use super::{JournalError, MAX_JOURNAL, MAX_RECORD, Record, SEED, checksum};
 use crate::session::input::Input;
 use crate::session::plan::{HistoryChunk, Plan};
-use rustix::fs::{FlockOperation, OFlags, flock};
-use std::fs::File;
+use rustix::fs::OFlags;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -162,12 +162,19 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started holds a copy of it for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
 /// A lock that ends with the process. Taking it twice through one open file is taking it once.
 fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+    match file.try_lock() {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(JournalError::Locked { path: path.to_path_buf() }),
-        Err(error) => Err(JournalError::File { path: path.to_path_buf(), error: error.into() }),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(JournalError::File { path: path.to_path_buf(), error }),
     }
 }
 
