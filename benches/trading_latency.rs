@@ -2,8 +2,8 @@
 //! program, against a local Alpaca; first with nobody looking on, then with 64 event streams and 1,000 clients that ask
 //! for the status every second.
 //!
-//! `cargo bench --bench trading_latency [-- SESSIONS]`. It prints a table; each row is over all inputs that orders
-//! followed from. Server, clients, web and core share the machine, so give it one that is idle.
+//! `cargo bench --bench trading_latency [-- SESSIONS]`. It prints a table; each row is over all inputs that orders, cancels or
+//! questions followed from. Server, clients, web and core share the machine, so give it one that is idle.
 
 #[path = "../tests/it/live/client.rs"]
 #[allow(dead_code, unused_imports)]
@@ -203,7 +203,7 @@ fn main() {
     let server = before_the_open(&market, first, setup);
     let program = Program::start();
     program.set_up(&server, &market);
-    println!("| who looks on | session | inputs with orders | above 1 ms | median | longest |");
+    println!("| who looks on | session | inputs with requests | above 1 ms | median | longest |");
     println!("| --- | --- | --- | --- | --- | --- |");
     let play = |who: &str, days: std::ops::Range<usize>| {
         let (mut inputs, mut slow) = (0, 0);

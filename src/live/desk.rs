@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::latency::Latency;
 use super::words;
 use crate::brokers::{Broker, BrokerError, ClientOrderId, Idempotency, OrderTicket};
 use crate::market::SECOND;
@@ -23,7 +24,7 @@ use crate::trading::Order;
 pub type Answers = Arc<dyn Fn(BrokerEvent) + Send + Sync>;
 
 /// The first pause between two tries, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+pub const REQUEST_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// Executions are asked for from this long before the order was received: clocks differ.
 const MARGIN: i64 = 60 * SECOND;
@@ -33,9 +34,16 @@ pub struct OrderDesk {
     broker: Arc<dyn Broker>,
     handle: Handle,
     answers: Answers,
-    pauses: (Duration, Duration),
-    orders: BTreeMap<String, UnboundedSender<Request>>,
     reach: Arc<Reach>,
+    tasks: UnboundedSender<Handed>,
+}
+
+/// What follows from one input, to be carried out in this order.
+struct Handed {
+    requests: Vec<Request>,
+    /// When the input arrived, and where the time since then is counted.
+    arrived: Instant,
+    latency: Arc<Latency>,
 }
 
 /// Whether the broker takes requests, as far as the last ones tell.
@@ -75,45 +83,27 @@ fn is_outage(error: &BrokerError) -> bool {
 }
 
 impl OrderDesk {
-    /// A desk whose calls run on `handle`.
-    pub fn new(broker: Arc<dyn Broker>, handle: Handle, answers: Answers) -> OrderDesk {
+    /// A desk whose calls run on `handle`. `pauses`: the first one between two tries, and the longest.
+    pub fn new(broker: Arc<dyn Broker>, handle: Handle, answers: Answers, pauses: (Duration, Duration)) -> OrderDesk {
         let reach = Arc::new(Reach { is_refusing: Mutex::new(false), answers: Arc::clone(&answers) });
-        OrderDesk { broker, handle, answers, pauses: PAUSES, orders: BTreeMap::new(), reach }
-    }
-
-    /// The same with other pauses between two tries.
-    #[must_use]
-    pub fn with_pauses(self, first: Duration, longest: Duration) -> OrderDesk {
-        OrderDesk { pauses: (first, longest), ..self }
-    }
-
-    /// Carries out a request. Returns at once.
-    pub fn carry_out(&mut self, request: Request) {
-        let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id, .. }) =
-            &request;
-        let (client_id, mut request) = (client_id.clone(), request);
-        if let Some(order) = self.orders.get(&client_id) {
-            match order.send(request) {
-                Ok(()) => return,
-                // Its task is gone, with the event loop: a new one can only fail the same way.
-                Err(lost) => request = lost.0,
-            }
-        }
-        let (sender, requests) = unbounded_channel();
-        // The receiver is here.
-        let _ = sender.send(request);
-        self.orders.insert(client_id.clone(), sender);
-        let order = OrderTask {
-            broker: Arc::clone(&self.broker),
-            answers: Arc::clone(&self.answers),
-            reach: Arc::clone(&self.reach),
-            pauses: self.pauses,
-            client_id,
-            requests,
-            next: None,
-            is_refused: false,
+        let (sender, handed) = unbounded_channel();
+        let tasks = Tasks {
+            broker: Arc::clone(&broker),
+            answers: Arc::clone(&answers),
+            reach: Arc::clone(&reach),
+            pauses,
+            orders: BTreeMap::new(),
         };
-        self.handle.spawn(order.run());
+        handle.spawn(tasks.run(handed));
+        OrderDesk { broker, handle, answers, reach, tasks: sender }
+    }
+
+    /// Carries out what follows from an input that arrived at `arrived`. Returns at once. All of it is handed over
+    /// together, since each time it is the thread of the connection that is woken; when that has it, the time since the
+    /// arrival is counted in `latency`.
+    pub fn carry_out(&self, requests: Vec<Request>, arrived: Instant, latency: &Arc<Latency>) {
+        // It fails when the event loop is gone, which ends with the process, or with the session.
+        let _ = self.tasks.send(Handed { requests, arrived, latency: Arc::clone(latency) });
     }
 
     /// Asks for all positions.
@@ -128,6 +118,50 @@ impl OrderDesk {
                 answers(words::positions(&positions));
             }
         });
+    }
+}
+
+/// Gives each request to the task of its order.
+struct Tasks {
+    broker: Arc<dyn Broker>,
+    answers: Answers,
+    reach: Arc<Reach>,
+    pauses: (Duration, Duration),
+    orders: BTreeMap<String, UnboundedSender<Request>>,
+}
+
+impl Tasks {
+    async fn run(mut self, mut handed: UnboundedReceiver<Handed>) {
+        while let Some(Handed { requests, arrived, latency }) = handed.recv().await {
+            latency.record(arrived.elapsed());
+            for request in requests {
+                self.give(request);
+                // Of tasks that are spawned one after the other the last one would begin first.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn give(&mut self, request: Request) {
+        let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id, .. }) =
+            &request;
+        let order = self.orders.entry(client_id.clone()).or_insert_with(|| {
+            let (sender, requests) = unbounded_channel();
+            let order = OrderTask {
+                broker: Arc::clone(&self.broker),
+                answers: Arc::clone(&self.answers),
+                reach: Arc::clone(&self.reach),
+                pauses: self.pauses,
+                client_id: client_id.clone(),
+                requests,
+                next: None,
+                is_refused: false,
+            };
+            tokio::spawn(order.run());
+            sender
+        });
+        // A task ends before this one only if its id is none that a broker takes, and then it has said so.
+        let _ = order.send(request);
     }
 }
 

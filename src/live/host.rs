@@ -11,7 +11,7 @@ use super::desk::OrderDesk;
 use super::feed::{Feed, Heard};
 use super::latency::{Latency, LatencySummary};
 use crate::brokers::BrokerEvent;
-use crate::session::live::BrokerEvent as VenueEvent;
+use crate::session::live::{BrokerEvent as VenueEvent, Request};
 use crate::session::{Command, Input, JournalError, Output, Recorder, RecorderError, SessionVenue, StatusSnapshot};
 
 /// Time between two looks that others get, while nothing waits.
@@ -87,29 +87,31 @@ pub enum Ending {
 /// What the trading thread lets others see.
 pub struct Shown {
     open: AtomicBool,
-    seen: Mutex<(Arc<StatusSnapshot>, LatencySummary)>,
+    status: Mutex<Arc<StatusSnapshot>>,
+    latency: Arc<Latency>,
 }
 
 impl Shown {
     /// A first look.
     pub fn new(status: StatusSnapshot, open: bool) -> Arc<Shown> {
-        let seen = Mutex::new((Arc::new(status), LatencySummary::default()));
-        Arc::new(Shown { open: AtomicBool::new(open), seen })
+        let (open, status) = (AtomicBool::new(open), Mutex::new(Arc::new(status)));
+        Arc::new(Shown { open, status, latency: Arc::default() })
     }
 
-    fn show(&self, status: StatusSnapshot, latency: LatencySummary, open: bool) {
+    fn show(&self, status: StatusSnapshot, open: bool) {
         self.open.store(open, Ordering::Release);
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(status), latency);
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(status);
     }
 
     /// The session as it was a moment ago.
     pub fn status(&self) -> Arc<StatusSnapshot> {
-        Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).0)
+        Arc::clone(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From what arrived to the order that followed from it, over the inputs that orders followed from.
+    /// From what arrived to what followed from it: until the broker's connection has the requests, or the simulated
+    /// venue the orders.
     pub fn latency(&self) -> LatencySummary {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
+        self.latency.summary()
     }
 
     /// Whether a position or an order is open.
@@ -129,9 +131,10 @@ pub struct Host<V, F> {
     shown: Arc<Shown>,
     /// Why the journal cannot be written any more, if so.
     unwritten: Option<String>,
-    latency: Latency,
     /// When that arrived which is being taken.
     arrived: Instant,
+    /// Outputs that nobody was told of yet.
+    untold: Vec<Output>,
     last_shown: Instant,
     /// Something has happened since.
     is_news: bool,
@@ -150,8 +153,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         shown: Arc<Shown>,
     ) -> Host<V, F> {
         let now = Instant::now();
-        let (latency, positions_due) = (Latency::default(), now + POSITIONS.0);
-        let (unwritten, compares) = (None, POSITIONS);
+        let (unwritten, compares, positions_due) = (None, POSITIONS, now + POSITIONS.0);
         Host {
             recorder,
             feed,
@@ -160,8 +162,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             told,
             shown,
             unwritten,
-            latency,
             arrived: now,
+            untold: Vec::new(),
             last_shown: now,
             is_news: false,
             compares,
@@ -181,6 +183,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         let ending = self.play().unwrap_or_else(|error| Ending::Failed(error.to_string()));
         // What is not on the disk yet is brought there by the journal's own thread, too.
         let _ = self.recorder.journal().sync();
+        self.tell();
         let _ = self.told.send(Told::Ended(ending));
     }
 
@@ -193,6 +196,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
                 Ok(arrived) => Ok(arrived),
                 Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) => {
+                    self.tell();
                     if self.is_news && self.last_shown.elapsed() >= SHOW {
                         self.show();
                     }
@@ -255,7 +259,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
     }
 
     /// Says something about the connection to the broker; whoever listens may have gone.
-    fn note(&self, urgent: bool, text: String) {
+    fn note(&mut self, urgent: bool, text: String) {
+        self.tell();
         let _ = self.told.send(Told::Note(urgent, text));
     }
 
@@ -315,20 +320,31 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         self.take(&Input::Command { time, command: Command::Kill })
     }
 
-    /// Requests first: they are urgent.
+    /// Requests first: they are urgent. What is only told waits until nothing else does.
     fn pass_on(&mut self, outputs: Vec<Output>) {
-        if let Some(desk) = &mut self.desk {
-            for output in &outputs {
-                if let Output::Request(request) = output {
-                    desk.carry_out(request.clone());
+        let orders = outputs.iter().any(|output| matches!(output, Output::Order(_)));
+        let request = |output: &Output| match output {
+            Output::Request(request) => Some(request.clone()),
+            _ => None,
+        };
+        match &self.desk {
+            Some(desk) => {
+                let requests: Vec<Request> = outputs.iter().filter_map(request).collect();
+                if !requests.is_empty() {
+                    desk.carry_out(requests, self.arrived, &self.shown.latency);
                 }
             }
+            None if orders => self.shown.latency.record(self.arrived.elapsed()),
+            None => {}
         }
-        if outputs.iter().any(|output| matches!(output, Output::Order(_))) {
-            self.latency.record(self.arrived.elapsed());
-        }
-        if !outputs.is_empty() {
-            let _ = self.told.send(Told::Outputs(outputs));
+        self.untold.extend(outputs);
+    }
+
+    /// Tells what came out of the session.
+    fn tell(&mut self) {
+        if !self.untold.is_empty() {
+            // Whoever listens may have gone.
+            let _ = self.told.send(Told::Outputs(std::mem::take(&mut self.untold)));
         }
     }
 
@@ -345,7 +361,8 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
 
     fn show(&mut self) {
         (self.last_shown, self.is_news) = (Instant::now(), false);
+        self.tell();
         let session = self.recorder.session();
-        self.shown.show(session.status(), self.latency.summary(), session.is_open());
+        self.shown.show(session.status(), session.is_open());
     }
 }

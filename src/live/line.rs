@@ -240,14 +240,15 @@ impl Line {
         Ok(())
     }
 
-    /// What carries out the session's requests; the answers arrive in `inbox`.
-    pub fn desk(&self, inbox: &Inbox) -> OrderDesk {
+    /// What carries out the session's requests; the answers arrive in `inbox`. `pauses`: the first one between two tries
+    /// of a request, and the longest.
+    pub fn desk(&self, inbox: &Inbox, pauses: (Duration, Duration)) -> OrderDesk {
         let inbox = inbox.clone();
         // Once nobody reads the inbox, nobody waits for an answer.
         let answers = Arc::new(move |event| {
             inbox.send(Arrival::Answer(event));
         });
-        OrderDesk::new(Arc::clone(&self.broker), self.runtime().handle().clone(), answers)
+        OrderDesk::new(Arc::clone(&self.broker), self.runtime().handle().clone(), answers, pauses)
     }
 }
 

@@ -26,7 +26,7 @@ mod played;
 pub mod words;
 
 pub use broker_feed::{BrokerFeed, MarketClock};
-pub use desk::{Answers, OrderDesk};
+pub use desk::{Answers, OrderDesk, REQUEST_PAUSES};
 pub use feed::{Feed, Heard};
 pub use host::{Arrival, Ask, Ending, Host, Inbox, Received, Shown, Told};
 pub use latency::{Latency, LatencySummary};

@@ -5,7 +5,7 @@
 //! the orders are those of the backtest of the same day.
 
 use super::input::{BarInput, Command, Input};
-use super::output::{LedgerFill, LogLine, Output, StageChange};
+use super::output::{LedgerFill, Output, StageChange};
 use super::plan::{Mode, Plan};
 use super::recorder::{Recorder, RecorderError};
 use super::status::StatusSnapshot;
@@ -54,6 +54,13 @@ pub struct Progress {
     pub fills: Vec<LedgerFill>,
     /// Whether the day is over.
     pub finished: bool,
+}
+
+/// A line of a log file of the test: one JSON object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub file: String,
+    pub line: String,
 }
 
 /// What came out of a session since it was looked at last.
@@ -207,8 +214,11 @@ impl<'m> TestDay<'m> {
                 // There is no broker behind a test.
                 Output::Request(_) => {}
                 Output::Log(log) => {
-                    self.append(&log.file, &log.line)?;
-                    seen.lines.push(log);
+                    for file in log.files() {
+                        let line = log.line();
+                        self.append(&file, &line)?;
+                        seen.lines.push(LogLine { file, line });
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::gate::Gate;
 use super::input::{BarInput, Command, Input};
 use super::live::{BrokerEvent, Request};
-use super::output::{LedgerFill, LogLine, Output, StageChange};
+use super::output::{LedgerFill, LogEntry, LogEvent, OrderLog, Output, StageChange};
 use super::plan::{OpeningPosition, Plan, PlanError};
 use super::schedule::{Schedule, Stage};
 use super::steps::{Refusal, Step, Steps};
@@ -16,7 +16,6 @@ use crate::risk::{BarVenue, Halt};
 use crate::settings::{Key, Settings};
 use crate::sim::SimVenue;
 use crate::trading::{Instruments, OrderId, OrderRequest, OrderState, Portfolio, Side};
-use serde_json::json;
 
 /// A bar that is this much longer in coming than it should be is not acted on.
 const LONGEST_DELAY: Nanos = MINUTE;
@@ -547,8 +546,8 @@ impl<V: SessionVenue> Session<V> {
 
     /// Something that somebody may have to look at.
     fn note(&mut self, text: &str) {
-        let line = json!({ "time": crate::market::format_time(self.now), "note": text }).to_string();
-        self.outputs.push(Output::Log(LogLine { file: "unresolved_orders.log".to_string(), line }));
+        let event = LogEvent::Note { note: text.to_string() };
+        self.outputs.push(Output::Log(LogEntry { time: self.now, strategy: None, event }));
     }
 
     /// Tells when a limit was reached, and when everything that was to be closed is.
@@ -640,37 +639,28 @@ impl<V: SessionVenue> Session<V> {
         for event in &portfolio.events[self.events_told..] {
             let order = &portfolio.order(event.id).order;
             let strategy = &strategies[usize::from(order.strategy)];
-            let rejected = event.state == OrderState::Rejected;
-            counters.rejected_orders += u64::from(rejected);
-            let line = json!({
-                "time": crate::market::format_time(event.time),
-                "strategy": strategy,
-                "order": event.id.0,
-                "instrument": instruments.name(order.request.symbol),
-                "side": order.request.side.name(),
-                "type": order.request.kind.order_type().name(),
-                "qty": order.request.qty,
-                "state": event.state.name(),
-                "filled": event.filled,
-                "reason": event.reason,
-            })
-            .to_string();
-            if rejected || event.state == OrderState::Unknown {
-                let file = "unresolved_orders.log".to_string();
-                outputs.push(Output::Log(LogLine { file, line: line.clone() }));
-            }
-            outputs.push(Output::Log(LogLine { file: format!("{strategy}.log"), line }));
+            let is_rejected = event.state == OrderState::Rejected;
+            counters.rejected_orders += u64::from(is_rejected);
+            let log = OrderLog {
+                order: event.id.0,
+                instrument: instruments.name(order.request.symbol),
+                side: order.request.side.name(),
+                order_type: order.request.kind.order_type().name(),
+                qty: order.request.qty,
+                state: event.state.name(),
+                filled: event.filled,
+                reason: event.reason,
+                is_unresolved: is_rejected || event.state == OrderState::Unknown,
+            };
+            let strategy = Some(strategy.clone());
+            outputs.push(Output::Log(LogEntry { time: event.time, strategy, event: LogEvent::Order(log) }));
         }
         self.events_told = portfolio.events.len();
         for text in &trader.core.warnings()[self.warnings_told..] {
             let known = text.split(':').next().filter(|name| strategies.iter().any(|s| s == name));
-            let strategy = known.unwrap_or(&strategies[0]);
-            let line = json!({
-                "time": crate::market::format_time(self.now),
-                "strategy": strategy,
-                "warning": text,
-            });
-            outputs.push(Output::Log(LogLine { file: format!("{strategy}.log"), line: line.to_string() }));
+            let strategy = Some(known.unwrap_or(&strategies[0]).to_string());
+            let event = LogEvent::Warning { warning: text.clone() };
+            outputs.push(Output::Log(LogEntry { time: self.now, strategy, event }));
         }
         self.warnings_told = trader.core.warnings().len();
     }

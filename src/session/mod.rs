@@ -37,7 +37,7 @@ mod steps;
 pub use input::{BarInput, Command, Input};
 pub use journal::{Journal, JournalError};
 pub use machine::{Session, SessionError, SessionVenue};
-pub use output::{LedgerFill, LogLine, Output, StageChange};
+pub use output::{LedgerFill, LogEntry, LogEvent, OrderLog, Output, StageChange, UNRESOLVED_LOG};
 pub use plan::{HistoryChunk, Mode, OpeningPosition, Plan, PlanError};
 pub use recorder::{Recorder, RecorderError};
 pub use status::{StatusSnapshot, TradeStatus, WaitingOrder, WindowStatus};

@@ -8,7 +8,7 @@ use super::Running;
 use super::clerk::Clerk;
 use super::prepare::{Prepared, Venue};
 use crate::accounting;
-use crate::live::{Feed, Host, Inbox, Line, Received, Shown, Told};
+use crate::live::{Feed, Host, Inbox, Line, REQUEST_PAUSES, Received, Shown, Told};
 use crate::runtime::core::Core;
 use crate::runtime::house::House;
 use crate::runtime::reply::Refusal;
@@ -73,7 +73,7 @@ fn thread<V: SessionVenue + Send + 'static, F: Feed + 'static>(
     let seen = Arc::clone(&shown);
     let run = move || {
         let (line, answers) = line.unzip();
-        let desk = line.as_ref().zip(answers.flatten()).map(|(line, inbox)| line.desk(&inbox));
+        let desk = line.as_ref().zip(answers.flatten()).map(|(line, inbox)| line.desk(&inbox, REQUEST_PAUSES));
         Host::new(recorder, feed, desk, inbox, told, shown).run(first);
         drop(line);
     };

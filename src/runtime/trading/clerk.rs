@@ -5,19 +5,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{SUMMARY, exposure, ledger, mode_word, side};
 use crate::accounting;
 use crate::live::{Ending, Shown, Told};
-use crate::market::{Nanos, format_time, parse_time};
+use crate::market::{Nanos, format_time};
 use crate::notify::{Kind, Level as NoticeLevel, Notice};
 use crate::runtime::core::{Core, Event};
 use crate::runtime::flags::{self, Flag};
 use crate::runtime::house::House;
 use crate::runtime::logs::{Level, LogName, Record};
 use crate::runtime::{Event as StateEvent, Exposure};
-use crate::session::{LedgerFill, LogLine, Output, StageChange};
+use crate::session::{LedgerFill, LogEntry, LogEvent, OrderLog, Output, StageChange};
 use crate::vault::Actor;
 
 /// After this long what could not be booked is tried again.
@@ -80,7 +80,7 @@ impl Clerk {
                     self.tell_of_fill(&core, &fill);
                     core.tell(Event::new("fill", fill_json(&fill)));
                 }
-                Output::Log(line) => write(&core, &line),
+                Output::Log(entry) => write(&core, &entry),
                 Output::Stage(change) => changes.push(change),
                 // The venue of this session is in the session; the order stream is in its journal.
                 Output::Order(_) | Output::Request(_) => {}
@@ -289,32 +289,32 @@ fn snake(word: &str) -> String {
     snake
 }
 
-/// A line of the session for the log of its strategy.
-fn write(core: &Core, line: &LogLine) {
-    let (log, strategy) = match line.file.as_str() {
-        "open.log" => (LogName::Open, "open"),
-        "mid.log" => (LogName::Mid, "mid"),
-        "close.log" => (LogName::Close, "close"),
-        "unresolved_orders.log" => (LogName::UnresolvedOrders, ""),
-        _ => (LogName::Core, ""),
+/// Writes an entry of the session to the logs that it belongs to.
+fn write(core: &Core, entry: &LogEntry) {
+    let (log, strategy) = match entry.strategy.as_deref() {
+        Some("open") => (Some(LogName::Open), "open"),
+        Some("mid") => (Some(LogName::Mid), "mid"),
+        Some("close") => (Some(LogName::Close), "close"),
+        Some(_) => (Some(LogName::Core), ""),
+        None => (None, ""),
     };
-    let mut fields: Map<String, Value> = serde_json::from_str(&line.line).unwrap_or_default();
-    let text = |fields: &Map<String, Value>, name: &str| match fields.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
+    let mut detail = entry.fields();
+    detail.remove("time");
+    let (level, event, message) = match &entry.event {
+        LogEvent::Warning { warning: text } | LogEvent::Note { note: text } => {
+            detail.retain(|name, _| name == "strategy");
+            (Level::Warn, "warning".to_string(), text.clone())
+        }
+        LogEvent::Order(OrderLog { side, qty, instrument, order_type, state, reason, is_unresolved, .. }) => {
+            let state = snake(state);
+            let reason = if reason.is_empty() { String::new() } else { format!(", {reason}") };
+            let level = if *is_unresolved { Level::Warn } else { Level::Info };
+            (level, format!("order.{state}"), format!("{side} {qty} {instrument} {order_type}: {state}{reason}"))
+        }
     };
-    let time = fields.remove("time").and_then(|time| parse_time(time.as_str()?).ok());
-    let state = snake(&text(&fields, "state"));
-    let (level, event, message) = if let Some(warning) = fields.remove("warning").or_else(|| fields.remove("note")) {
-        (Level::Warn, "warning".to_string(), warning.as_str().unwrap_or_default().to_string())
-    } else {
-        let [side, qty, instrument, kind] = ["side", "qty", "instrument", "type"].map(|name| text(&fields, name));
-        let reason = Some(text(&fields, "reason")).filter(|reason| !reason.is_empty());
-        let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
-        let level = if matches!(state.as_str(), "rejected" | "unknown") { Level::Warn } else { Level::Info };
-        (level, format!("order.{state}"), format!("{side} {qty} {instrument} {kind}: {state}{reason}"))
-    };
-    let record = Record { strategy, detail: fields, ..Record::new(time.unwrap_or(core.now()), level, &event, message) };
-    core.logs.write(log, &record);
+    let record = Record { strategy, detail, ..Record::new(entry.time, level, &event, message) };
+    let unresolved = entry.is_unresolved().then_some(LogName::UnresolvedOrders);
+    for log in unresolved.into_iter().chain(log) {
+        core.logs.write(log, &record);
+    }
 }

@@ -34,6 +34,7 @@
 //! | anything in a symbol | trading in it is halted | no entries in it; exits at the market wait, stops and limits lie |
 
 mod broker;
+mod converge;
 mod entry;
 mod venue;
 mod wire;

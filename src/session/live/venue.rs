@@ -1,16 +1,13 @@
-//! Orders of the core and their wires, and what has to be asked so that they agree.
+//! Orders of the core and their wires: what the core asks for, and what the broker says.
 
 use super::broker::{BrokerEvent, Request, VenueRules};
 use super::entry::Entry;
 use super::wire::Wire;
-use crate::market::{MILLI, Nanos, SymbolId};
+use crate::market::{Nanos, SymbolId};
 use crate::risk::{Approved, BarVenue, Venue};
 use crate::session::machine::{SessionVenue, Stray};
 use crate::sim::Commission;
-use crate::trading::{
-    Execution, Instruments, Order, OrderChange, OrderId, OrderKind, OrderState, Portfolio, QTY_EPSILON, Side,
-    TimeInForce,
-};
+use crate::trading::{Execution, Instruments, Order, OrderChange, OrderId, OrderState, Portfolio, QTY_EPSILON, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a wire that cannot be canceled is tried again.
@@ -40,33 +37,33 @@ pub struct KnownWire<'a> {
 /// The venue of a broker: see the [room](super).
 #[derive(Debug)]
 pub struct LiveVenue {
-    session: String,
-    rules: VenueRules,
+    pub(super) session: String,
+    pub(super) rules: VenueRules,
     /// What executions cost of which the broker does not say it.
     commission: Commission,
     /// By order id.
-    entries: BTreeMap<OrderId, Entry>,
+    pub(super) entries: BTreeMap<OrderId, Entry>,
     /// Orders of each group.
     groups: BTreeMap<u32, Vec<OrderId>>,
     /// Orders that have not ended, or of which a wire has not.
-    open: Vec<OrderId>,
-    by_client_id: BTreeMap<String, (OrderId, usize)>,
+    pub(super) open: Vec<OrderId>,
+    pub(super) by_client_id: BTreeMap<String, (OrderId, usize)>,
     /// Orders that cannot be traded here, and why.
-    refused: Vec<(OrderId, Nanos, &'static str)>,
-    requests: Vec<Request>,
+    pub(super) refused: Vec<(OrderId, Nanos, &'static str)>,
+    pub(super) requests: Vec<Request>,
     notes: Vec<String>,
     /// Broker's id of each fill.
     executions: Vec<String>,
     /// Shares that nobody looks after.
     strays: Vec<Stray>,
-    close: Nanos,
+    pub(super) close: Nanos,
     is_up: bool,
     /// The broker takes no requests.
     is_refusing: bool,
     /// Instruments in which trading is halted.
-    halted: BTreeSet<SymbolId>,
+    pub(super) halted: BTreeSet<SymbolId>,
     /// Instruments whose positions differed when they were compared last.
-    differing: Vec<SymbolId>,
+    pub(super) differing: Vec<SymbolId>,
     /// Those of them that were told.
     differing_told: Vec<SymbolId>,
 }
@@ -233,7 +230,7 @@ impl LiveVenue {
 
     /// Shares that an order may come to, if `parent` is what its parent has filled and `taken` tells what the others of
     /// its group have.
-    fn most(&self, id: OrderId, parent: Option<f64>, taken: impl Fn(&Entry) -> f64) -> f64 {
+    pub(super) fn most(&self, id: OrderId, parent: Option<f64>, taken: impl Fn(&Entry) -> f64) -> f64 {
         let Some(entry) = self.entries.get(&id) else { return 0.0 };
         let qty = entry.order.get().request.qty;
         let group = entry.group().and_then(|group| self.groups.get(&group));
@@ -241,247 +238,8 @@ impl LiveVenue {
         parent.map_or(qty, |filled| qty.min(filled)) - others.map(|other| taken(&self.entries[other])).sum::<f64>()
     }
 
-    /// Signed shares that the broker has reported as filled and that are not booked yet, since it has not told the
-    /// executions.
-    fn unbooked(&self, is_meant: impl Fn(&Order) -> bool) -> f64 {
-        let entries = self.open.iter().map(|id| &self.entries[id]).filter(|entry| is_meant(entry.order.get()));
-        entries.map(|entry| entry.order.get().request.side.sign() * (entry.known_filled() - entry.filled)).sum()
-    }
-
-    /// Signed shares that are held by the broker's word.
-    fn held(&self, symbol: SymbolId, portfolio: &Portfolio) -> f64 {
-        let held = portfolio.account.position(symbol) + self.unbooked(|order| order.request.symbol == symbol);
-        if held.abs() <= QTY_EPSILON { 0.0 } else { held }
-    }
-
-    /// Shares that a closing order can still close of what its strategy holds.
-    fn closable(&self, order: &Order, portfolio: &Portfolio) -> f64 {
-        let (strategy, symbol) = (order.strategy, order.request.symbol);
-        let unbooked = self.unbooked(|other| other.strategy == strategy && other.request.symbol == symbol);
-        let held = portfolio.strategy_position(strategy, symbol) + unbooked;
-        // What an earlier one closes is not there for this one.
-        let is_earlier = |other: &&Entry| {
-            let other = other.order.get();
-            let is_same = other.strategy == strategy && other.request.symbol == symbol;
-            other.liquidates && is_same && other.request.side == order.request.side && other.id < order.id
-        };
-        let earlier = self.open.iter().map(|id| &self.entries[id]).filter(is_earlier);
-        let claimed: f64 = earlier
-            .filter(|other| !other.cancel_wanted && other.refused.is_none() && !other.ended)
-            .map(|other| other.order.get().request.qty - other.known_filled())
-            .sum();
-        (-order.request.side.sign() * held - claimed).max(0.0)
-    }
-
-    fn parent(&self, id: OrderId) -> Option<&Entry> {
+    pub(super) fn parent(&self, id: OrderId) -> Option<&Entry> {
         self.entries.get(&self.entries.get(&id)?.order.get().request.parent?)
-    }
-
-    /// How many shares of an open order should lie at the broker now, exits' claims on one position aside.
-    fn wanted(&self, id: OrderId, now: Nanos, portfolio: &Portfolio) -> f64 {
-        let entry = &self.entries[&id];
-        let order = entry.order.get();
-        if entry.cancel_wanted || entry.resend || entry.refused.is_some() || entry.ended {
-            return 0.0;
-        }
-        let filled = entry.known_filled();
-        let mut most = self.most(id, self.parent(id).map(Entry::known_filled), Entry::known_filled);
-        if order.liquidates {
-            most = most.min(filled + self.closable(order, portfolio));
-        }
-        let left = most - filled;
-        let to_market = entry.gives_up_waiting() || self.goes_to_market(order, left, now);
-        if order.request.kind == OrderKind::Market || to_market {
-            // No order at the market is sent into a halt: what protects the position stays where it is.
-            if self.halted.contains(&order.request.symbol) {
-                return left.min(entry.lies()).max(0.0);
-            }
-        }
-        let waits = self.goes_to_market(order, left, now) && now < self.before_close(self.rules.close_lead_ms);
-        if left <= QTY_EPSILON || waits { 0.0 } else { left }
-    }
-
-    /// An order for the close that the broker does not take: of a fraction of a share, or too late.
-    fn goes_to_market(&self, order: &Order, qty: f64, now: Nanos) -> bool {
-        let for_close = order.request.kind == OrderKind::MarketOnClose || order.request.tif == TimeInForce::Cls;
-        let is_fraction = !self.rules.fractions_at_close && (qty - qty.round()).abs() > QTY_EPSILON;
-        let is_late = self.rules.close_cutoff_ms > 0 && now >= self.before_close(self.rules.close_cutoff_ms);
-        for_close && (is_fraction || is_late)
-    }
-
-    fn before_close(&self, ms: u32) -> Nanos {
-        self.close - i64::from(ms) * MILLI
-    }
-
-    /// Ends orders that have nothing more to come, and tells the portfolio.
-    fn end(&mut self, now: Nanos, portfolio: &mut Portfolio) {
-        for (id, time, reason) in std::mem::take(&mut self.refused) {
-            portfolio.change_state(id, time, OrderState::Rejected, reason);
-        }
-        for k in 0..self.open.len() {
-            let id = self.open[k];
-            let parent_done = self.parent(id).filter(|parent| parent.ended).map(|parent| parent.filled);
-            let most = self.most(id, parent_done, |other| other.filled);
-            let entry = &self.entries[&id];
-            if entry.ended {
-                continue;
-            }
-            let request = &entry.order.get().request;
-            let whole = entry.filled >= request.qty - QTY_EPSILON;
-            let order = entry.order.get();
-            // While executions are missing, what is left to close is not certain.
-            let unbooked = self.unbooked(|other| other.request.symbol == order.request.symbol);
-            let is_certain = unbooked.abs() <= QTY_EPSILON;
-            let closes_nothing = order.liquidates && is_certain && self.closable(order, portfolio) <= QTY_EPSILON;
-            let nothing_left = most - entry.filled <= QTY_EPSILON;
-            let is_clear = entry.is_clear();
-            let (state, reason) = match entry.refused {
-                // What its group or its parent has ended is over for its owner at once, as in the simulated venue;
-                // what lies at the broker is called back.
-                None if nothing_left && !whole && !is_clear => {
-                    let never_came = parent_done == Some(0.0);
-                    (OrderState::Canceled, if never_came { "parent ended" } else { "oco" })
-                }
-                _ if !is_clear => continue,
-                _ if whole => (OrderState::Filled, request.reason),
-                Some(refused) => refused,
-                None if entry.cancel_wanted => (OrderState::Canceled, "canceled"),
-                None if nothing_left && entry.filled > 0.0 && request.oco.is_none() => {
-                    (OrderState::Filled, "parent ended")
-                }
-                None if nothing_left && parent_done == Some(0.0) => (OrderState::Canceled, "parent ended"),
-                None if nothing_left => (OrderState::Canceled, "oco"),
-                None if closes_nothing => (OrderState::Canceled, "nothing left to close"),
-                None => continue,
-            };
-            portfolio.change_state(id, now, state, reason);
-            if let Some(entry) = self.entries.get_mut(&id) {
-                entry.ended = true;
-            }
-        }
-        let entries = &self.entries;
-        self.open.retain(|id| !(entries[id].ended && entries[id].is_clear()));
-        self.open.sort_unstable();
-    }
-
-    /// Among exits that claim the same shares, the more urgent one first.
-    fn urgency(&self, order: &Order, now: Nanos) -> u8 {
-        let near_close = now >= self.before_close(self.rules.close_lead_ms);
-        match order.request.kind {
-            OrderKind::MarketOnClose if near_close => 1,
-            OrderKind::MarketOnClose => 4,
-            OrderKind::Market => 0,
-            OrderKind::Stop { .. } | OrderKind::StopLimit { .. } | OrderKind::TrailingStop { .. } => 2,
-            _ => 3,
-        }
-    }
-
-    /// Asks for what is missing at the broker, and for an end of what should not be there.
-    fn ask(&mut self, now: Nanos, portfolio: &Portfolio, instruments: &Instruments<'_>) {
-        let mut claims: Vec<(OrderId, f64)> = Vec::new();
-        for &id in &self.open {
-            claims.push((id, self.wanted(id, now, portfolio)));
-        }
-        // Exits in instruments whose shares are not free yet.
-        let mut blocked: Vec<SymbolId> = Vec::new();
-        if self.rules.exits_hold_shares {
-            self.share_out(&mut claims, now, portfolio, &mut blocked);
-        }
-        for (id, want) in claims {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let (lies, order) = (entry.lies(), *entry.order.get());
-            if want < entry.stays() - QTY_EPSILON {
-                entry.call_back(&mut self.requests);
-                continue;
-            }
-            if entry.resend && entry.is_clear() {
-                entry.resend = false;
-            }
-            let symbol = order.request.symbol;
-            let waits = entry.is_canceling()
-                || now < entry.not_before
-                || (entry.is_retried() && self.differing.contains(&symbol));
-            if want <= lies + QTY_EPSILON || waits {
-                continue;
-            }
-            let opposes = -order.request.side.sign() * self.held(symbol, portfolio) > 0.0;
-            let exit = order.request.parent.is_some() || order.liquidates || opposes;
-            if opposes && blocked.contains(&symbol) {
-                continue;
-            }
-            if if exit { !self.rules.both_sides && self.makes_way(&order, now) } else { self.is_blocked() } {
-                continue;
-            }
-            let qty = want - lies;
-            let Some(entry) = self.entries.get(&id) else { continue };
-            let part = entry.order.part(qty);
-            let to_market = entry.gives_up_waiting() || self.goes_to_market(&order, qty, now);
-            let part = if to_market { part.at_market() } else { part };
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            // Deterministic, so that whoever repeats the inputs knows what was sent.
-            let client_id = match entry.wires.len() {
-                0 => format!("{}-{}", self.session, id.0),
-                n => format!("{}-{}-{n}", self.session, id.0),
-            };
-            self.by_client_id.insert(client_id.clone(), (id, entry.wires.len()));
-            entry.wires.push(Wire::new(client_id.clone(), part, exit, now));
-            let instrument = instruments.name(symbol);
-            self.requests.push(Request::Submit { client_id, instrument, order: part, exit });
-        }
-    }
-
-    /// Whether an exit has to wait because something lies on the other side of its instrument. It is called back; the
-    /// rest of the exit's own entry after a while only, since it may just be filling.
-    fn makes_way(&mut self, exit: &Order, now: Nanos) -> bool {
-        let patience = i64::from(self.rules.patience_ms) * MILLI;
-        let mut waits = false;
-        for id in &self.open {
-            let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.is_open()) else { continue };
-            let request = &entry.order.get().request;
-            if request.symbol != exit.request.symbol || request.side == exit.request.side {
-                continue;
-            }
-            waits = true;
-            let is_own = exit.request.parent == Some(*id);
-            if is_own && entry.first_fill.is_some_and(|first| now < first + patience) {
-                continue;
-            }
-            entry.refused.get_or_insert((OrderState::Canceled, "in the way of an exit"));
-            entry.call_back(&mut self.requests);
-        }
-        waits
-    }
-
-    fn is_blocked(&self) -> bool {
-        self.blocks_entries().is_some()
-    }
-
-    /// Gives the shares of each position to its exits in order of urgency.
-    fn share_out(&self, claims: &mut [(OrderId, f64)], now: Nanos, portfolio: &Portfolio, blocked: &mut Vec<SymbolId>) {
-        let of = |claim: &(OrderId, f64)| self.entries[&claim.0].order.get().request.symbol;
-        let symbols: BTreeSet<SymbolId> = claims.iter().map(of).collect();
-        for symbol in symbols {
-            let position = self.held(symbol, portfolio);
-            if position == 0.0 {
-                continue;
-            }
-            let opposes = |order: &Order| {
-                order.request.symbol == symbol && (position > 0.0) == (order.request.side == Side::Sell)
-            };
-            let mut exits: Vec<usize> =
-                (0..claims.len()).filter(|&k| opposes(self.entries[&claims[k].0].order.get())).collect();
-            exits.sort_by_key(|&k| (self.urgency(self.entries[&claims[k].0].order.get(), now), claims[k].0));
-            let mut free = position.abs();
-            for k in exits {
-                let granted = claims[k].1.min(free);
-                free -= granted;
-                claims[k].1 = if granted > QTY_EPSILON { granted } else { 0.0 };
-                let entry = &self.entries[&claims[k].0];
-                if entry.is_canceling() || entry.lies() > claims[k].1 + QTY_EPSILON {
-                    blocked.push(symbol);
-                }
-            }
-        }
     }
 }
 
@@ -664,8 +422,7 @@ impl SessionVenue for LiveVenue {
         if self.open.is_empty() && self.refused.is_empty() {
             return;
         }
-        self.end(now, portfolio);
-        self.ask(now, portfolio, instruments);
+        self.bring_together(now, portfolio, instruments);
     }
 
     fn take_strays(&mut self) -> Vec<Stray> {

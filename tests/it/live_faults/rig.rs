@@ -154,7 +154,7 @@ impl Rig {
             assert!(began.elapsed() < FOREVER, "{error}");
             std::thread::sleep(Duration::from_millis(1));
         }
-        let desk = line.desk(&inbox).with_pauses(Duration::from_millis(1), Duration::from_millis(8));
+        let desk = line.desk(&inbox, (Duration::from_millis(1), Duration::from_millis(8)));
         let feed = BrokerFeed::new(&self.symbols, line.clock().clone(), true, Duration::from_millis(2));
         let shown = Shown::new(recorder.session().status(), recorder.session().is_open());
         let (told, heard) = channel();
@@ -313,7 +313,7 @@ impl Said {
                                 self.against_rules.push(client_id);
                             }
                         }
-                        Output::Log(log) if log.file == "unresolved_orders.log" => self.unresolved.push(log.line),
+                        Output::Log(log) if log.is_unresolved() => self.unresolved.push(log.line()),
                         _ => {}
                     }
                 }

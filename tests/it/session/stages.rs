@@ -68,11 +68,11 @@ impl Course {
         self.outputs.iter().filter_map(order).collect()
     }
 
-    fn log(&self, file: &str) -> Vec<&str> {
+    fn log(&self, file: &str) -> Vec<String> {
         let mut lines = Vec::new();
         for (_, output) in &self.outputs {
             match output {
-                Output::Log(log) if log.file == file => lines.push(log.line.as_str()),
+                Output::Log(log) if log.files().iter().any(|name| name == file) => lines.push(log.line()),
                 _ => {}
             }
         }
