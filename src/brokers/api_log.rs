@@ -4,6 +4,10 @@
 //! logged loses every occurrence of the credentials themselves, so that a server that echoes a key does not bring it
 //! into a log.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +16,8 @@ use serde_json::Value;
 pub(super) const REDACTED: &str = "[redacted]";
 /// Longest text of a body in a line, in bytes.
 const LONGEST_BODY: usize = 4096;
+/// The longest body that waits as it is until it is written; of longer ones that would be too much memory.
+const LONGEST_WAITING: usize = 16 * 1024;
 /// Fields whose values are removed.
 const SECRET_FIELDS: [&str; 11] = [
     "key",
@@ -40,7 +46,7 @@ pub enum Direction {
 }
 
 /// One line of the log, without secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ApiLine {
     pub time: String,
     pub broker: &'static str,
@@ -59,8 +65,46 @@ pub struct ApiLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
     /// Body, or what failed; cut off after 4096 bytes.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub body: String,
+    #[serde(skip_serializing_if = "Body::is_empty")]
+    pub body: Body,
+}
+
+/// The body of a line. What nobody may see is removed when it is read, which is by whoever writes the log: it takes
+/// longer than to send an order, and must not hold one up.
+#[derive(Clone, Default)]
+pub struct Body {
+    text: String,
+    /// Removes the secrets; none: there are none in it.
+    redactor: Option<Arc<Redactor>>,
+}
+
+impl Body {
+    fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The text without secrets.
+    pub fn text(&self) -> Cow<'_, str> {
+        self.redactor.as_ref().map_or(Cow::Borrowed(&self.text), |redactor| Cow::Owned(redactor.body(&self.text)))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Body { text, redactor: None }
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text(), f)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -92,27 +136,42 @@ impl ApiLog for NoApiLog {
 /// Removes what must not be seen.
 #[derive(Clone)]
 pub(super) struct Redactor {
+    /// As they are, and as a server may repeat them inside of JSON.
     secrets: Vec<SecretString>,
 }
 
 impl Redactor {
     /// Removes these secrets; empty ones are ignored.
     pub(super) fn new(secrets: impl IntoIterator<Item = SecretString>) -> Redactor {
-        Redactor { secrets: secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()).collect() }
+        let mut all = Vec::new();
+        for secret in secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()) {
+            let quoted = serde_json::to_string(secret.expose_secret()).unwrap_or_default();
+            let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+            if inner != secret.expose_secret() && !inner.is_empty() {
+                all.push(SecretString::from(inner));
+            }
+            all.push(secret);
+        }
+        Redactor { secrets: all }
     }
 
     /// The text without any of the secrets.
     pub(super) fn text(&self, text: &str) -> String {
         let mut clean = text.to_string();
-        for secret in &self.secrets {
-            let plain = secret.expose_secret();
-            clean = clean.replace(plain, REDACTED);
-            // As a server may repeat it inside of JSON.
-            if let Ok(quoted) = serde_json::to_string(plain) {
-                clean = clean.replace(&quoted[1..quoted.len() - 1], REDACTED);
+        for secret in self.secrets.iter().map(ExposeSecret::expose_secret) {
+            if clean.contains(secret) {
+                clean = clean.replace(secret, REDACTED);
             }
         }
         clean
+    }
+
+    /// A body for a line of the log.
+    pub(super) fn later(self: &Arc<Redactor>, body: &str) -> Body {
+        if body.len() > LONGEST_WAITING {
+            return self.body(body).into();
+        }
+        Body { text: body.to_string(), redactor: Some(Arc::clone(self)) }
     }
 
     /// A body for the log: without secrets, and not longer than a line may be.
@@ -195,7 +254,7 @@ mod tests {
             what: "GET /v2/clock".into(),
             status: Some(200),
             took_ms: Some(12),
-            body: "a\nb".into(),
+            body: "a\nb".to_string().into(),
         };
         assert_eq!(
             line.to_json(),

@@ -37,7 +37,7 @@ use futures_util::future::BoxFuture;
 use crate::market::Nanos;
 
 pub use account::{AccountInfo, Asset, BrokerClock, Position, SessionHours};
-pub use api_log::{ApiLine, ApiLog, Direction, NoApiLog};
+pub use api_log::{ApiLine, ApiLog, Body, Direction, NoApiLog};
 pub use capabilities::{Capabilities, Idempotency, ReplaceSemantics, ShortCheck};
 pub use error::{BrokerError, RejectClass, Rejection};
 pub use events::{BrokerEvent, EventSender, Events, Stream, channel};

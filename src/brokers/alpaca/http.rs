@@ -1,5 +1,6 @@
 //! Calls: headers, time limits, repetition, log.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ pub(super) struct Http {
     origins: Origins,
     pub(super) options: AlpacaOptions,
     limiter: Limiter,
-    pub(super) redactor: Redactor,
+    pub(super) redactor: Arc<Redactor>,
     calls: AtomicU64,
     /// Called when the broker refuses calls for a while.
     on_limit: Box<dyn Fn(Duration) + Send + Sync>,
@@ -145,7 +146,7 @@ impl Http {
             client,
             origins,
             limiter: Limiter::new(options.calls_per_minute),
-            redactor: Redactor::new([options.key_id.clone(), options.secret_key.clone()]),
+            redactor: Arc::new(Redactor::new([options.key_id.clone(), options.secret_key.clone()])),
             calls: AtomicU64::new(1),
             on_limit,
             options,
@@ -180,7 +181,7 @@ impl Http {
             what: self.redactor.text(what),
             status: None,
             took_ms: None,
-            body: self.redactor.body(body),
+            body: self.redactor.later(body),
         }
     }
 

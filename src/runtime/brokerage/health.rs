@@ -84,7 +84,9 @@ impl Health {
                 (Some(reach), failing.then(|| format!("{}: status {status}", line.what)))
             }
             // Only calls are timed; the rest are streams.
-            (Direction::Failure, _) => (line.took_ms.map(|_| Reach::Unreachable), failed(line.body.clone())),
+            (Direction::Failure, _) => {
+                (line.took_ms.map(|_| Reach::Unreachable), failed(line.body.text().into_owned()))
+            }
             _ => return,
         };
         if let Some(error) = error {
@@ -145,7 +147,7 @@ mod tests {
             what: if took_ms.is_some() { "GET /v2/clock" } else { "/stream" }.to_string(),
             status,
             took_ms,
-            body: "the line is dead".to_string(),
+            body: "the line is dead".to_string().into(),
         }
     }
 
