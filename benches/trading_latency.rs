@@ -3,7 +3,7 @@
 //! for the status every second.
 //!
 //! `cargo bench --bench trading_latency [-- SESSIONS]`. It prints a table; each row is over all inputs that orders, cancels or
-//! questions followed from. Server, clients, web and core share the machine, so give it one that is idle.
+//! questions followed from. Broker, clients, web and core share the machine, so give it one that is idle.
 
 #[path = "../tests/it/live/client.rs"]
 #[allow(dead_code, unused_imports)]
@@ -27,6 +27,7 @@ use market_feed::{bars, before_the_open, universe};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tradebot::data::{LoadOptions, Source, load};
+use tradebot::live::priority::give_way;
 use tradebot::market::{Market, SECOND};
 
 const PASSWORD: &str = "blue kettle sings";
@@ -200,8 +201,10 @@ fn main() {
     let market = load(&LoadOptions::new(Source::Named("generated_minutes".to_string()))).unwrap();
     let first = market.days.len() - 2 * sessions;
     let setup = Setup { filler: Box::new(AtMarket), cash: Decimal::from(1_000_000), ..Setup::default() };
-    let server = before_the_open(&market, first, setup);
     let program = Program::start();
+    // The broker and the clients stand for other machines, and should take as little as possible of this one.
+    give_way(10);
+    let server = before_the_open(&market, first, setup);
     program.set_up(&server, &market);
     println!("| who looks on | session | inputs with requests | above 1 ms | median | longest |");
     println!("| --- | --- | --- | --- | --- | --- |");

@@ -6,6 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::CliError;
 use super::live::{self, DataDir, WebOptions};
+use crate::live::priority::{BESIDE_TRADING, give_way};
 use crate::runtime::logs::{Messages, panic_hook};
 use crate::runtime::server;
 use crate::web::{CoreClient, Settings, Tls, router, serve};
@@ -23,6 +24,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     args.web.check()?;
     live::begin()?;
+    // Whoever looks on must not hold up a session of the core.
+    give_way(BESIDE_TRADING);
     let socket = server::socket_path(&args.data.absolute()?).map_err(CliError::input)?;
     let web = &args.web;
     let tls = match (&web.tls_cert, &web.tls_key) {

@@ -7,12 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::latency::Latency;
 use super::words;
 use crate::brokers::{Broker, BrokerError, ClientOrderId, Idempotency, OrderTicket};
 use crate::market::SECOND;
@@ -35,15 +34,7 @@ pub struct OrderDesk {
     handle: Handle,
     answers: Answers,
     reach: Arc<Reach>,
-    tasks: UnboundedSender<Handed>,
-}
-
-/// What follows from one input, to be carried out in this order.
-struct Handed {
-    requests: Vec<Request>,
-    /// When the input arrived, and where the time since then is counted.
-    arrived: Instant,
-    latency: Arc<Latency>,
+    tasks: UnboundedSender<Vec<Request>>,
 }
 
 /// Whether the broker takes requests, as far as the last ones tell.
@@ -98,12 +89,11 @@ impl OrderDesk {
         OrderDesk { broker, handle, answers, reach, tasks: sender }
     }
 
-    /// Carries out what follows from an input that arrived at `arrived`. Returns at once. All of it is handed over
-    /// together, since each time it is the thread of the connection that is woken; when that has it, the time since the
-    /// arrival is counted in `latency`.
-    pub fn carry_out(&self, requests: Vec<Request>, arrived: Instant, latency: &Arc<Latency>) {
+    /// Carries out what follows from one input, in this order. Returns at once. All of it is handed over together, since
+    /// each time it is the thread of the connection that is woken, and it may take the processor away.
+    pub fn carry_out(&self, requests: Vec<Request>) {
         // It fails when the event loop is gone, which ends with the process, or with the session.
-        let _ = self.tasks.send(Handed { requests, arrived, latency: Arc::clone(latency) });
+        let _ = self.tasks.send(requests);
     }
 
     /// Asks for all positions.
@@ -131,9 +121,8 @@ struct Tasks {
 }
 
 impl Tasks {
-    async fn run(mut self, mut handed: UnboundedReceiver<Handed>) {
-        while let Some(Handed { requests, arrived, latency }) = handed.recv().await {
-            latency.record(arrived.elapsed());
+    async fn run(mut self, mut handed: UnboundedReceiver<Vec<Request>>) {
+        while let Some(requests) = handed.recv().await {
             for request in requests {
                 self.give(request);
                 // Of tasks that are spawned one after the other the last one would begin first.

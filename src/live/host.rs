@@ -87,31 +87,30 @@ pub enum Ending {
 /// What the trading thread lets others see.
 pub struct Shown {
     open: AtomicBool,
-    status: Mutex<Arc<StatusSnapshot>>,
-    latency: Arc<Latency>,
+    seen: Mutex<(Arc<StatusSnapshot>, LatencySummary)>,
 }
 
 impl Shown {
     /// A first look.
     pub fn new(status: StatusSnapshot, open: bool) -> Arc<Shown> {
-        let (open, status) = (AtomicBool::new(open), Mutex::new(Arc::new(status)));
-        Arc::new(Shown { open, status, latency: Arc::default() })
+        let seen = Mutex::new((Arc::new(status), LatencySummary::default()));
+        Arc::new(Shown { open: AtomicBool::new(open), seen })
     }
 
-    fn show(&self, status: StatusSnapshot, open: bool) {
+    fn show(&self, status: StatusSnapshot, latency: LatencySummary, open: bool) {
         self.open.store(open, Ordering::Release);
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(status);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(status), latency);
     }
 
     /// The session as it was a moment ago.
     pub fn status(&self) -> Arc<StatusSnapshot> {
-        Arc::clone(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// From what arrived to what followed from it: until the broker's connection has the requests, or the simulated
-    /// venue the orders.
+    /// From what arrived to what followed from it: until the requests are handed to the broker's connection, or the
+    /// simulated venue has the orders. Over the inputs that something followed from.
     pub fn latency(&self) -> LatencySummary {
-        self.latency.summary()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// Whether a position or an order is open.
@@ -131,6 +130,7 @@ pub struct Host<V, F> {
     shown: Arc<Shown>,
     /// Why the journal cannot be written any more, if so.
     unwritten: Option<String>,
+    latency: Latency,
     /// When that arrived which is being taken.
     arrived: Instant,
     /// Outputs that nobody was told of yet.
@@ -162,6 +162,7 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             told,
             shown,
             unwritten,
+            latency: Latency::default(),
             arrived: now,
             untold: Vec::new(),
             last_shown: now,
@@ -322,20 +323,18 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
 
     /// Requests first: they are urgent. What is only told waits until nothing else does.
     fn pass_on(&mut self, outputs: Vec<Output>) {
-        let orders = outputs.iter().any(|output| matches!(output, Output::Order(_)));
         let request = |output: &Output| match output {
             Output::Request(request) => Some(request.clone()),
             _ => None,
         };
-        match &self.desk {
-            Some(desk) => {
-                let requests: Vec<Request> = outputs.iter().filter_map(request).collect();
-                if !requests.is_empty() {
-                    desk.carry_out(requests, self.arrived, &self.shown.latency);
-                }
-            }
-            None if orders => self.shown.latency.record(self.arrived.elapsed()),
-            None => {}
+        let requests: Vec<Request> = outputs.iter().filter_map(request).collect();
+        let has_order = outputs.iter().any(|output| matches!(output, Output::Order(_)));
+        if if self.desk.is_some() { !requests.is_empty() } else { has_order } {
+            // Before they are handed over: the thread that gets them may take the processor at once.
+            self.latency.record(self.arrived.elapsed());
+        }
+        if let Some(desk) = self.desk.as_ref().filter(|_| !requests.is_empty()) {
+            desk.carry_out(requests);
         }
         self.untold.extend(outputs);
     }
@@ -363,6 +362,6 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
         (self.last_shown, self.is_news) = (Instant::now(), false);
         self.tell();
         let session = self.recorder.session();
-        self.shown.show(session.status(), session.is_open());
+        self.shown.show(session.status(), self.latency.summary(), session.is_open());
     }
 }

@@ -1,6 +1,5 @@
 //! How long it takes from what arrives to the order.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,13 +9,10 @@ const TO_A_DOUBLING: u32 = 8;
 /// From 1 microsecond to more than a minute.
 const CLASSES: usize = 26 * TO_A_DOUBLING as usize;
 
-/// A histogram of times that several threads count in.
-#[derive(Debug)]
-pub struct Latency(Mutex<Counts>);
-
-#[derive(Debug)]
-struct Counts {
-    classes: Vec<u64>,
+/// A histogram of times.
+#[derive(Debug, Clone)]
+pub struct Latency {
+    counts: Vec<u64>,
     slow: u64,
     longest: Duration,
 }
@@ -37,45 +33,37 @@ pub struct LatencySummary {
 
 impl Default for Latency {
     fn default() -> Latency {
-        Latency(Mutex::new(Counts { classes: vec![0; CLASSES], slow: 0, longest: Duration::ZERO }))
+        Latency { counts: vec![0; CLASSES], slow: 0, longest: Duration::ZERO }
     }
 }
 
 impl Latency {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Counts a time.
-    pub fn record(&self, time: Duration) {
+    pub fn record(&mut self, time: Duration) {
         let micros = time.as_secs_f64() * 1e6;
         let class = (micros.max(1.0).log2() * f64::from(TO_A_DOUBLING)) as usize;
-        let mut counts = self.counts();
-        counts.classes[class.min(CLASSES - 1)] += 1;
-        counts.slow += u64::from(time > SLOW);
-        counts.longest = counts.longest.max(time);
+        self.counts[class.min(CLASSES - 1)] += 1;
+        self.slow += u64::from(time > SLOW);
+        self.longest = self.longest.max(time);
     }
 
     /// Number, median, 99th percentile, longest.
     pub fn summary(&self) -> LatencySummary {
-        let counts = self.counts();
-        let count: u64 = counts.classes.iter().sum();
+        let count: u64 = self.counts.iter().sum();
         LatencySummary {
             count,
-            slow: counts.slow,
-            p50_us: counts.quantile(count, 0.5),
-            p99_us: counts.quantile(count, 0.99),
-            max_us: counts.longest.as_secs_f64() * 1e6,
+            slow: self.slow,
+            p50_us: self.quantile(count, 0.5),
+            p99_us: self.quantile(count, 0.99),
+            max_us: self.longest.as_secs_f64() * 1e6,
         }
     }
-}
 
-impl Counts {
     /// The upper end of the class that the quantile is in, but not more than the longest.
     fn quantile(&self, count: u64, q: f64) -> f64 {
         let rank = (q * count as f64).ceil() as u64;
         let mut seen = 0;
-        for (class, n) in self.classes.iter().enumerate() {
+        for (class, n) in self.counts.iter().enumerate() {
             seen += n;
             if count > 0 && seen >= rank {
                 let end = ((class + 1) as f64 / f64::from(TO_A_DOUBLING)).exp2();
@@ -92,7 +80,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_known_to_a_class_and_the_longest_exactly() {
-        let latency = Latency::default();
+        let mut latency = Latency::default();
         assert_eq!(latency.summary(), LatencySummary::default());
         for micros in 1..=1000 {
             latency.record(Duration::from_micros(micros));

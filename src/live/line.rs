@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::broker_feed::MarketClock;
 use super::desk::OrderDesk;
 use super::host::{Arrival, Inbox};
+use super::priority::{self, Urgent};
 use super::words;
 use crate::brokers::{
     AccountInfo, BarQuery, BarSize, Broker, BrokerError, BrokerEvent, Events, OrderBook, Stream, SymbolUniverse,
@@ -88,6 +89,12 @@ impl Line {
     /// The broker.
     pub fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
+    }
+
+    /// Lets its thread run before others, where the system allows that.
+    pub fn go_first(&self) {
+        // There is one thread, and a task runs on it. Whether it is allowed, the trading thread says.
+        self.runtime().spawn(async { priority::go_first(Urgent::Connection) });
     }
 
     fn runtime(&self) -> &Runtime {

@@ -14,6 +14,7 @@
 //! | `line` | the connection to a broker: its threads, and what is fetched before a session begins |
 //! | `desk` | carries out what a session asks of its broker |
 //! | `words` | a broker's terms in those of a session, and back |
+//! | `priority` | which threads run before others |
 //! | `latency` | how long it takes from what arrives to the order |
 
 mod broker_feed;
@@ -23,6 +24,7 @@ mod host;
 mod latency;
 mod line;
 mod played;
+pub mod priority;
 pub mod words;
 
 pub use broker_feed::{BrokerFeed, MarketClock};

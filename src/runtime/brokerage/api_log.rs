@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use serde_json::json;
 
 use crate::brokers::{ApiLine, ApiLog};
+use crate::live::priority::{BESIDE_TRADING, give_way};
 use crate::runtime::logs::{LogBook, LogName};
 
 /// Lines that may wait to be written; each has at most some 5 KiB.
@@ -51,7 +52,10 @@ impl ApiLogFile {
         let (log, lines) = ApiLogFile::with_room(MOST_WAITING);
         let lost = Arc::clone(&log.lost);
         let thread = std::thread::Builder::new().name("broker log".to_string());
-        thread.spawn(move || write_all(&lines, &book, &lost))?;
+        thread.spawn(move || {
+            give_way(BESIDE_TRADING);
+            write_all(&lines, &book, &lost);
+        })?;
         Ok(log)
     }
 
@@ -118,7 +122,7 @@ mod tests {
             what: "GET /v2/clock".into(),
             status: None,
             took_ms: None,
-            body: String::new(),
+            body: String::new().into(),
         }
     }
 

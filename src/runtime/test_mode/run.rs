@@ -14,6 +14,7 @@ use super::record::{CHART_FILE, Chart, ChartBars, MOST_CHART, Record, State, Str
 use super::{EVENT, HISTORY_DAYS, Line};
 use crate::backtest::RunSpec;
 use crate::data::load_until;
+use crate::live::priority::{LOWEST, give_way};
 use crate::market::{Market, Nanos, SECOND, format_date, format_time, parse_time};
 use crate::runtime::core::{Core, Event};
 use crate::runtime::flags::{self, Flag};
@@ -22,9 +23,6 @@ use crate::session::day::{ORDERS_FILE, Progress, TestDay};
 use crate::vault::Actor;
 use crate::vault::audit::{Action, Entry};
 
-/// The priority of the thread: the lowest there is.
-#[cfg(target_os = "linux")]
-const LOWEST: i32 = 19;
 /// Those who look on are told at most so often.
 const TOLD_PAUSE: Duration = Duration::from_millis(200);
 /// Symbols whose bars are kept to be drawn.
@@ -59,9 +57,7 @@ pub fn spawn(core: &Arc<Core>, task: Task) {
     let (own, mut record, by) = (Arc::clone(core), task.record.clone(), task.by.clone());
     let thread = std::thread::Builder::new().name("test mode".to_string());
     let begun = thread.spawn(move || {
-        // On Linux a priority is that of a thread. One that cannot be lowered stays as it is.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, LOWEST);
+        give_way(LOWEST);
         let Task { mut record, spec, date, by } = task;
         let ended = catch_unwind(AssertUnwindSafe(|| alone(|| run(&own, &mut record, spec, date))));
         let (state, message) = match ended {

@@ -8,6 +8,7 @@ use super::Running;
 use super::clerk::Clerk;
 use super::prepare::{Prepared, Venue};
 use crate::accounting;
+use crate::live::priority::{Urgent, go_first};
 use crate::live::{Feed, Host, Inbox, Line, REQUEST_PAUSES, Received, Shown, Told};
 use crate::runtime::core::Core;
 use crate::runtime::house::House;
@@ -72,6 +73,13 @@ fn thread<V: SessionVenue + Send + 'static, F: Feed + 'static>(
     let shown = Shown::new(session.status(), session.is_open());
     let seen = Arc::clone(&shown);
     let run = move || {
+        // A day that is played takes what is left of the machine; a market does not wait.
+        if let Some((line, _)) = &line {
+            line.go_first();
+            if let Err(why) = go_first(Urgent::Trading) {
+                tracing::info!("the session runs without real-time priority: {why:?}");
+            }
+        }
         let (line, answers) = line.unzip();
         let desk = line.as_ref().zip(answers.flatten()).map(|(line, inbox)| line.desk(&inbox, REQUEST_PAUSES));
         Host::new(recorder, feed, desk, inbox, told, shown).run(first);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{SUMMARY, exposure, ledger, mode_word, side};
 use crate::accounting;
+use crate::live::priority::{BESIDE_TRADING, give_way};
 use crate::live::{Ending, Shown, Told};
 use crate::market::{Nanos, format_time};
 use crate::notify::{Kind, Level as NoticeLevel, Notice};
@@ -41,6 +42,7 @@ pub struct Clerk {
 impl Clerk {
     /// Runs until the session has ended and everything is booked, or the core is gone.
     pub fn run(mut self) {
+        give_way(BESIDE_TRADING);
         loop {
             let ending = match self.told.recv_timeout(RETRY) {
                 Ok(Told::Outputs(outputs)) => {

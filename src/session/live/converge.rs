@@ -57,8 +57,13 @@ impl ByInstrument {
 impl LiveVenue {
     /// Ends what is over, and asks for what is missing.
     pub(super) fn bring_together(&mut self, now: Nanos, portfolio: &mut Portfolio, instruments: &Instruments<'_>) {
-        self.end(now, portfolio);
-        self.ask(now, portfolio, instruments);
+        let before = self.open.clone();
+        let mut open = ByInstrument::of(self);
+        self.end(&open, now, portfolio);
+        if self.open != before {
+            open = ByInstrument::of(self);
+        }
+        self.ask(&open, now, portfolio, instruments);
     }
 
     /// Shares that a closing order can still close of what its strategy holds.
@@ -116,11 +121,10 @@ impl LiveVenue {
     }
 
     /// Ends orders that have nothing more to come, and tells the portfolio.
-    fn end(&mut self, now: Nanos, portfolio: &mut Portfolio) {
+    fn end(&mut self, open: &ByInstrument, now: Nanos, portfolio: &mut Portfolio) {
         for (id, time, reason) in std::mem::take(&mut self.refused) {
             portfolio.change_state(id, time, OrderState::Rejected, reason);
         }
-        let open = ByInstrument::of(self);
         for k in 0..self.open.len() {
             let id = self.open[k];
             let parent_done = self.parent(id).filter(|parent| parent.ended).map(|parent| parent.filled);
@@ -134,8 +138,7 @@ impl LiveVenue {
             let order = entry.order.get();
             // While executions are missing, what is left to close is not certain.
             let is_certain = open.unbooked(order.request.symbol, None).abs() <= QTY_EPSILON;
-            let closes_nothing =
-                order.liquidates && is_certain && self.closable(order, &open, portfolio) <= QTY_EPSILON;
+            let closes_nothing = order.liquidates && is_certain && self.closable(order, open, portfolio) <= QTY_EPSILON;
             let nothing_left = most - entry.filled <= QTY_EPSILON;
             let is_clear = entry.is_clear();
             let (state, reason) = match entry.refused {
@@ -180,14 +183,13 @@ impl LiveVenue {
     }
 
     /// Asks for what is missing at the broker, and for an end of what should not be there.
-    fn ask(&mut self, now: Nanos, portfolio: &Portfolio, instruments: &Instruments<'_>) {
-        let open = ByInstrument::of(self);
+    fn ask(&mut self, open: &ByInstrument, now: Nanos, portfolio: &Portfolio, instruments: &Instruments<'_>) {
         let mut claims: Vec<(OrderId, f64)> =
-            self.open.iter().map(|&id| (id, self.wanted(id, &open, now, portfolio))).collect();
+            self.open.iter().map(|&id| (id, self.wanted(id, open, now, portfolio))).collect();
         // Exits in instruments whose shares are not free yet.
         let mut blocked: Vec<SymbolId> = Vec::new();
         if self.rules.exits_hold_shares {
-            self.share_out(&mut claims, &open, now, portfolio, &mut blocked);
+            self.share_out(&mut claims, open, now, portfolio, &mut blocked);
         }
         let no_entries = self.blocks_entries().is_some();
         for (id, want) in claims {
@@ -212,7 +214,7 @@ impl LiveVenue {
             if opposes && blocked.contains(&symbol) {
                 continue;
             }
-            if if exit { !self.rules.both_sides && self.makes_way(&order, &open, now) } else { no_entries } {
+            if if exit { !self.rules.both_sides && self.makes_way(&order, open, now) } else { no_entries } {
                 continue;
             }
             let qty = want - lies;
