@@ -45,7 +45,7 @@ pub enum Direction {
     StreamIn,
 }
 
-/// One line of the log, without secrets.
+/// One line of the log. Whoever reads it sees no secrets.
 #[derive(Debug, Clone, Serialize)]
 pub struct ApiLine {
     pub time: String,

@@ -134,23 +134,30 @@ impl Tasks {
     fn give(&mut self, request: Request) {
         let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id, .. }) =
             &request;
-        let order = self.orders.entry(client_id.clone()).or_insert_with(|| {
-            let (sender, requests) = unbounded_channel();
-            let order = OrderTask {
-                broker: Arc::clone(&self.broker),
-                answers: Arc::clone(&self.answers),
-                reach: Arc::clone(&self.reach),
-                pauses: self.pauses,
-                client_id: client_id.clone(),
-                requests,
-                next: None,
-                is_refused: false,
-            };
-            tokio::spawn(order.run());
-            sender
-        });
-        // A task ends before this one only if its id is none that a broker takes, and then it has said so.
-        let _ = order.send(request);
+        let client_id = client_id.clone();
+        let mut request = request;
+        if let Some(order) = self.orders.get(&client_id) {
+            match order.send(request) {
+                Ok(()) => return,
+                // It ended inside the program, or its id is none that a broker takes: another one says what becomes of it.
+                Err(lost) => request = lost.0,
+            }
+        }
+        let (sender, requests) = unbounded_channel();
+        // The receiver is here.
+        let _ = sender.send(request);
+        self.orders.insert(client_id.clone(), sender);
+        let order = OrderTask {
+            broker: Arc::clone(&self.broker),
+            answers: Arc::clone(&self.answers),
+            reach: Arc::clone(&self.reach),
+            pauses: self.pauses,
+            client_id,
+            requests,
+            next: None,
+            is_refused: false,
+        };
+        tokio::spawn(order.run());
     }
 }
 

@@ -10,8 +10,8 @@ pub const BESIDE_TRADING: i32 = 5;
 /// For what may take as long as it takes.
 pub const LOWEST: i32 = 19;
 
-/// Lets this thread, and those that it begins from now on, give way to others: by `nice`, as nice(1) counts. One whose
-/// priority cannot be changed, since it is lower already, stays as it is.
+/// Lets this thread, and those that it begins from now on, give way to others: its nice value becomes `nice`, 0 being
+/// that of most threads and 19 the lowest priority. One whose priority cannot be changed stays as it is.
 pub fn give_way(nice: i32) {
     // On Linux a priority is that of a thread; elsewhere it would be that of the process.
     #[cfg(target_os = "linux")]
@@ -28,7 +28,7 @@ pub enum Urgent {
 }
 
 /// Lets this thread run before all others, a more urgent one aside, as soon as it has something to do. Both wait for
-/// what arrives nearly all the time. Without this the system lets whoever has the processor finish its turn first, some
+/// what arrives nearly all the time. Threads that it begins from now on do the same. Without this the system lets whoever has the processor finish its turn first, some
 /// milliseconds.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use crate::brokers::{ApiLine, ApiLog};
 use crate::live::priority::{BESIDE_TRADING, give_way};
 use crate::runtime::logs::{LogBook, LogName};
 
-/// Lines that may wait to be written; each has at most some 5 KiB.
+/// Lines that may wait to be written; each has at most some 16 KiB.
 const MOST_WAITING: usize = 4_096;
 /// Lines are written together up to so many bytes.
 const MOST_AT_ONCE: usize = 64 * 1024;
