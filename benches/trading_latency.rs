@@ -2,8 +2,8 @@
 //! program, against a local Alpaca; first with nobody looking on, then with 64 event streams and 1,000 clients that ask
 //! for the status every second.
 //!
-//! `cargo bench --bench trading_latency [-- SESSIONS]`. It prints a table; each row is over all inputs that orders, cancels or
-//! questions followed from. Broker, clients, web and core share the machine, so give it one that is idle.
+//! `cargo bench --bench trading_latency [-- SESSIONS]`. It prints a table; each row is over all inputs that orders, cancels
+//! or questions followed from. Broker, clients, web and core share the machine, so give it one that is idle.
 
 #[path = "../tests/it/live/client.rs"]
 #[allow(dead_code, unused_imports)]

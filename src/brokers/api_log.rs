@@ -71,7 +71,7 @@ pub struct ApiLine {
 
 /// The body of a line. What nobody may see is removed when it is read, which is by whoever writes the log: it takes
 /// longer than to send an order, and must not hold one up.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Body {
     text: String,
     /// Removes the secrets; none: there are none in it.

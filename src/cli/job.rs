@@ -2,14 +2,13 @@
 //! it is as JSON lines on stderr.
 
 use super::CliError;
+use crate::live::priority::LOWEST;
 use crate::runtime::jobs::{Progress, Report};
 use crate::vault::process;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The lowest priority there is.
-const LOWEST: i32 = 19;
 /// Time between two reports.
 const PAUSE: Duration = Duration::from_millis(500);
 

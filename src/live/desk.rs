@@ -30,11 +30,17 @@ const MARGIN: i64 = 60 * SECOND;
 
 /// Carries out requests at a broker. Dropping it ends what it is trying.
 pub struct OrderDesk {
-    broker: Arc<dyn Broker>,
+    calls: Arc<Calls>,
     handle: Handle,
-    answers: Answers,
-    reach: Arc<Reach>,
     tasks: UnboundedSender<Vec<Request>>,
+}
+
+/// What every call needs.
+struct Calls {
+    broker: Arc<dyn Broker>,
+    answers: Answers,
+    reach: Reach,
+    pauses: (Duration, Duration),
 }
 
 /// Whether the broker takes requests, as far as the last ones tell.
@@ -76,17 +82,11 @@ fn is_outage(error: &BrokerError) -> bool {
 impl OrderDesk {
     /// A desk whose calls run on `handle`. `pauses`: the first one between two tries, and the longest.
     pub fn new(broker: Arc<dyn Broker>, handle: Handle, answers: Answers, pauses: (Duration, Duration)) -> OrderDesk {
-        let reach = Arc::new(Reach { is_refusing: Mutex::new(false), answers: Arc::clone(&answers) });
-        let (sender, handed) = unbounded_channel();
-        let tasks = Tasks {
-            broker: Arc::clone(&broker),
-            answers: Arc::clone(&answers),
-            reach: Arc::clone(&reach),
-            pauses,
-            orders: BTreeMap::new(),
-        };
-        handle.spawn(tasks.run(handed));
-        OrderDesk { broker, handle, answers, reach, tasks: sender }
+        let reach = Reach { is_refusing: Mutex::new(false), answers: Arc::clone(&answers) };
+        let calls = Arc::new(Calls { broker, answers, reach, pauses });
+        let (tasks, handed) = unbounded_channel();
+        handle.spawn(Tasks { calls: Arc::clone(&calls), orders: BTreeMap::new() }.run(handed));
+        OrderDesk { calls, handle, tasks }
     }
 
     /// Carries out what follows from one input, in this order. Returns at once. All of it is handed over together, since
@@ -98,14 +98,13 @@ impl OrderDesk {
 
     /// Asks for all positions.
     pub fn ask_positions(&self) {
-        let (broker, answers) = (Arc::clone(&self.broker), Arc::clone(&self.answers));
-        let reach = Arc::clone(&self.reach);
+        let calls = Arc::clone(&self.calls);
         self.handle.spawn(async move {
-            let positions = broker.get_positions().await;
-            reach.note(positions.as_ref().map(drop));
+            let positions = calls.broker.get_positions().await;
+            calls.reach.note(positions.as_ref().map(drop));
             // If it fails, the next question is not far.
             if let Ok(positions) = positions {
-                answers(words::positions(&positions));
+                (calls.answers)(words::positions(&positions));
             }
         });
     }
@@ -113,10 +112,7 @@ impl OrderDesk {
 
 /// Gives each request to the task of its order.
 struct Tasks {
-    broker: Arc<dyn Broker>,
-    answers: Answers,
-    reach: Arc<Reach>,
-    pauses: (Duration, Duration),
+    calls: Arc<Calls>,
     orders: BTreeMap<String, UnboundedSender<Request>>,
 }
 
@@ -131,11 +127,10 @@ impl Tasks {
         }
     }
 
-    fn give(&mut self, request: Request) {
+    fn give(&mut self, mut request: Request) {
         let (Request::Submit { client_id, .. } | Request::Cancel { client_id } | Request::Resolve { client_id, .. }) =
             &request;
         let client_id = client_id.clone();
-        let mut request = request;
         if let Some(order) = self.orders.get(&client_id) {
             match order.send(request) {
                 Ok(()) => return,
@@ -147,26 +142,14 @@ impl Tasks {
         // The receiver is here.
         let _ = sender.send(request);
         self.orders.insert(client_id.clone(), sender);
-        let order = OrderTask {
-            broker: Arc::clone(&self.broker),
-            answers: Arc::clone(&self.answers),
-            reach: Arc::clone(&self.reach),
-            pauses: self.pauses,
-            client_id,
-            requests,
-            next: None,
-            is_refused: false,
-        };
+        let order = OrderTask { calls: Arc::clone(&self.calls), client_id, requests, next: None, is_refused: false };
         tokio::spawn(order.run());
     }
 }
 
 /// What is asked of one order, one after the other.
 struct OrderTask {
-    broker: Arc<dyn Broker>,
-    answers: Answers,
-    reach: Arc<Reach>,
-    pauses: (Duration, Duration),
+    calls: Arc<Calls>,
     client_id: String,
     requests: UnboundedReceiver<Request>,
     /// A request that arrived during a pause.
@@ -208,7 +191,7 @@ impl OrderTask {
                 if tried == Try::Done {
                     break;
                 }
-                let pause = self.pauses.0.saturating_mul(1 << tries.min(16)).min(self.pauses.1);
+                let pause = self.calls.pauses.0.saturating_mul(1 << tries.min(16)).min(self.calls.pauses.1);
                 tries += 1;
                 match tokio::time::timeout(pause, self.requests.recv()).await {
                     Err(_) => {}
@@ -229,7 +212,7 @@ impl OrderTask {
     }
 
     fn answer(&self, event: BrokerEvent) {
-        (self.answers)(event);
+        (self.calls.answers)(event);
     }
 
     async fn submit(&mut self, id: &ClientOrderId, instrument: &str, order: Approved<Order>, exit: bool) -> Try {
@@ -240,8 +223,8 @@ impl OrderTask {
                 return Try::Done;
             }
         };
-        let submitted = self.broker.submit_order(ticket).await;
-        self.reach.note(submitted.as_ref().map(drop));
+        let submitted = self.calls.broker.submit_order(ticket).await;
+        self.calls.reach.note(submitted.as_ref().map(drop));
         match submitted {
             // What the broker says of it comes as an event.
             Ok(_) => {}
@@ -256,8 +239,8 @@ impl OrderTask {
     }
 
     async fn cancel(&self, id: &ClientOrderId) -> Try {
-        let canceled = self.broker.cancel_order(id.clone()).await;
-        self.reach.note(canceled.as_ref().map(drop));
+        let canceled = self.calls.broker.cancel_order(id.clone()).await;
+        self.calls.reach.note(canceled.as_ref().map(drop));
         match canceled {
             // What becomes of it comes as an event.
             Ok(_) => Try::Done,
@@ -271,15 +254,15 @@ impl OrderTask {
     }
 
     async fn resolve(&mut self, id: &ClientOrderId, again: Option<&(String, Approved<Order>)>) -> Try {
-        let found = self.broker.get_order_by_client_id(id.clone()).await;
-        self.reach.note(found.as_ref().map(drop));
+        let found = self.calls.broker.get_order_by_client_id(id.clone()).await;
+        self.calls.reach.note(found.as_ref().map(drop));
         let order = match found {
             Ok(Some(order)) => order,
             Ok(None) => return self.not_found(id, again).await,
             Err(_) => return Try::Again,
         };
         if !order.filled.is_zero() {
-            let Ok(executions) = self.broker.get_executions_since(order.submitted - MARGIN).await else {
+            let Ok(executions) = self.calls.broker.get_executions_since(order.submitted - MARGIN).await else {
                 return Try::Again;
             };
             for (_, execution) in executions.iter().filter(|(broker_id, _)| *broker_id == order.broker_id) {
@@ -293,7 +276,7 @@ impl OrderTask {
     /// The broker does not know the order. One that takes risk away is sent again under its id, which the broker takes
     /// once; of any other the adapter tells when it can be taken as lost.
     async fn not_found(&mut self, id: &ClientOrderId, again: Option<&(String, Approved<Order>)>) -> Try {
-        let is_once = self.broker.capabilities().idempotency == Idempotency::UniqueClientId;
+        let is_once = self.calls.broker.capabilities().idempotency == Idempotency::UniqueClientId;
         match again.filter(|_| is_once && !self.is_refused) {
             // A new try may end as the first one did: then it is asked for again.
             Some((instrument, order)) => self.submit(id, instrument, *order, true).await,

@@ -328,13 +328,16 @@ impl<V: SessionVenue, F: Feed> Host<V, F> {
             _ => None,
         };
         let requests: Vec<Request> = outputs.iter().filter_map(request).collect();
-        let has_order = outputs.iter().any(|output| matches!(output, Output::Order(_)));
-        if if self.desk.is_some() { !requests.is_empty() } else { has_order } {
+        let has_followed = match self.desk {
+            Some(_) => !requests.is_empty(),
+            None => outputs.iter().any(|output| matches!(output, Output::Order(_))),
+        };
+        if has_followed {
             // Before they are handed over: the thread that gets them may take the processor at once.
             self.latency.record(self.arrived.elapsed());
-        }
-        if let Some(desk) = self.desk.as_ref().filter(|_| !requests.is_empty()) {
-            desk.carry_out(requests);
+            if let Some(desk) = &self.desk {
+                desk.carry_out(requests);
+            }
         }
         self.untold.extend(outputs);
     }

@@ -214,10 +214,10 @@ impl<'m> TestDay<'m> {
                 // There is no broker behind a test.
                 Output::Request(_) => {}
                 Output::Log(log) => {
+                    let line = log.line();
                     for file in log.files() {
-                        let line = log.line();
                         self.append(&file, &line)?;
-                        seen.lines.push(LogLine { file, line });
+                        seen.lines.push(LogLine { file, line: line.clone() });
                     }
                 }
             }
